@@ -1,0 +1,45 @@
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011). No state: a draw is a function
+ * of key (seed, stream) and counter (epoch, sample, draw), so results ignore scheduling. */
+#ifndef BASE_RNG_H
+#define BASE_RNG_H
+
+#include <stdint.h>
+
+/* One stream per use; a new use adds a line, never renumbers. */
+enum rng_stream {
+    RNG_ORDER = 1,
+    RNG_INIT = 2,
+    RNG_SUBSET = 3,
+    RNG_PLANT = 4,
+    RNG_SKETCH = 5,
+    RNG_SELFTEST = 6,
+    RNG_BOOTSTRAP = 7,
+    RNG_TEST = 8,
+    RNG_TRANSFORM = 1000 /* + the transform's place in the pipeline */
+};
+
+/* Four words for one counter. */
+void rng_philox(uint32_t out[4], uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t sample,
+                uint32_t draw);
+
+/* A cursor over draws 0, 1, 2... of one (seed, stream, epoch, sample). Lives on the stack. */
+typedef struct rng {
+    uint64_t seed, sample;
+    uint32_t stream, epoch, draw, have, word[4];
+} rng;
+rng rng_at(uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t sample);
+uint32_t rng_u32(rng *r);
+uint64_t rng_u64(rng *r);
+double rng_uniform(rng *r);                /* [0, 1), 53 bits */
+uint64_t rng_below(rng *r, uint64_t n);    /* [0, n), unbiased, n >= 1 */
+double rng_normal(rng *r);                 /* N(0, 1), Box-Muller */
+
+/* A keyed permutation of [0, n): Feistel with cycle-walking. Starts in O(1), no table. */
+typedef struct rng_perm {
+    uint64_t n, seed;
+    uint32_t stream, epoch, half_bits;
+} rng_perm;
+rng_perm rng_perm_make(uint64_t n, uint64_t seed, uint32_t stream, uint32_t epoch);
+uint64_t rng_perm_at(const rng_perm *p, uint64_t i); /* where i goes */
+
+#endif
