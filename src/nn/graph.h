@@ -1,0 +1,79 @@
+/* A static graph of ops over named values, with parameters and buffers: what a model *is*.
+ * Running it is exec.h; one op is op.h.
+ *
+ * Shapes are logical N,C,H,W; storage of 4-d values is channels-last. N is the batch and is left
+ * open (0) until an executor is made. Parameters are f32 masters in one flat vector, in the order
+ * in which they were added; names and shapes are PyTorch's ("conv1.weight" [O,I,kh,kw],
+ * "fc.weight" [out,in]), converted at the file boundary if storage differs. */
+#ifndef NN_GRAPH_H
+#define NN_GRAPH_H
+
+#include "base/ctx.h"
+#include "tensor/tensor.h"
+
+enum { NN_MAX_DIMS = 4, NN_MAX_INPUTS = 8, NN_MAX_NAME = 96 };
+
+typedef struct nn_shape {
+    int ndim;
+    int64_t dim[NN_MAX_DIMS]; /* dim[0] == 0: the batch */
+} nn_shape;
+
+typedef int nn_value; /* index into nn_graph.value; negative = none */
+
+typedef struct nn_graph nn_graph;
+
+/* How a parameter starts. Fan-in is taken from the shape (PyTorch's rule). */
+typedef enum nn_init { NN_INIT_ZERO, NN_INIT_ONE, NN_INIT_KAIMING_UNIFORM, NN_INIT_KAIMING_NORMAL } nn_init;
+
+ASSAY_MUST_CHECK assay_status nn_graph_create(nn_graph **out, assay_ctx *ctx);
+void nn_graph_destroy(nn_graph *g);
+
+/* An input fed at each run: images [0,C,H,W] f32, or labels [0] i32. */
+ASSAY_MUST_CHECK assay_status nn_graph_input(nn_graph *g, const char *name, assay_dtype dtype, nn_shape shape, nn_value *out);
+/* A trained parameter. `decay` = subject to weight decay (biases and norms are not). */
+ASSAY_MUST_CHECK assay_status nn_graph_param(nn_graph *g, const char *name, nn_shape shape, nn_init init, bool decay, nn_value *out);
+/* State that steps update but gradients don't (running statistics). */
+ASSAY_MUST_CHECK assay_status nn_graph_buffer(nn_graph *g, const char *name, nn_shape shape, nn_init init, nn_value *out);
+
+/* One attribute of an op: integers or a float, by name ("stride", "pad", "eps"). */
+typedef struct nn_attr {
+    const char *name;
+    int64_t i[4];
+    int count;
+    double f;
+} nn_attr;
+
+/* Adds a node: an op of the registry over inputs (values, parameters, buffers in the op's order);
+ * infers the output's shape. NOTFOUND for an unknown op, SHAPE with both shapes in words. */
+ASSAY_MUST_CHECK assay_status nn_graph_op(nn_graph *g, const char *op, const nn_value *inputs, int n_inputs,
+                                          const nn_attr *attrs, int n_attrs, nn_value *out);
+/* Gives a value a public name ("logits", "penultimate", "loss", "margin"). */
+ASSAY_MUST_CHECK assay_status nn_graph_name(nn_graph *g, nn_value v, const char *name);
+nn_value nn_graph_find(const nn_graph *g, const char *name); /* negative if absent */
+nn_shape nn_graph_shape(const nn_graph *g, nn_value v);
+
+/* The flat parameter vector: count, and one entry per parameter. */
+typedef struct nn_param_info {
+    const char *name; /* borrowed */
+    nn_shape shape;
+    size_t offset, count; /* in floats, into the flat vector */
+    bool decay;
+} nn_param_info;
+size_t nn_graph_param_count(const nn_graph *g);  /* entries */
+size_t nn_graph_param_floats(const nn_graph *g); /* length of the flat vector */
+nn_param_info nn_graph_param_at(const nn_graph *g, size_t i);
+size_t nn_graph_buffer_count(const nn_graph *g);
+size_t nn_graph_buffer_floats(const nn_graph *g);
+nn_param_info nn_graph_buffer_at(const nn_graph *g, size_t i);
+
+/* Values of one model: flat parameters and flat buffers. Plain arrays owned by the caller's struct;
+ * many may exist for one graph (a fleet). Initialised by (seed) through RNG_INIT, keyed by the
+ * parameter's index: independent of everything else. */
+typedef struct nn_weights {
+    float *params;
+    float *buffers;
+} nn_weights;
+ASSAY_MUST_CHECK assay_status nn_weights_create(nn_weights *out, assay_ctx *ctx, const nn_graph *g, uint64_t seed);
+void nn_weights_destroy(nn_weights *w, assay_ctx *ctx);
+
+#endif
