@@ -1,0 +1,75 @@
+/* data: labelled image datasets. Packing sources into .beton, opening them, looking inside. */
+#ifndef ASSAY_DATA_H
+#define ASSAY_DATA_H
+
+#include <assay/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- packing ---- */
+
+typedef struct assay_pack_options {
+    size_t struct_size;
+    const char *from;      /**< importer's name ("folder", "idx", "cifar10"); NULL: detected */
+    const char *split;     /**< pack this split alone; NULL: all, training rows first */
+    const char *mode;      /**< "raw", "jpg", "keep" (original JPEG bytes where FFCV can read them,
+                                raw otherwise), or NULL: raw up to 64 pixels a side, keep above */
+    int quality;           /**< of "jpg", 1..100; 0: 90 */
+    int max_resolution;    /**< longest side; 0: as is */
+    uint64_t page_size;    /**< 0: 8 MiB */
+    int64_t limit;         /**< at most this many rows per split; 0: all */
+    int force;             /**< replace an existing file */
+    int skip_corrupt;      /**< leave damaged images out and list them, instead of failing */
+} assay_pack_options;
+#define ASSAY_PACK_OPTIONS_INIT \
+    { .struct_size = sizeof(assay_pack_options) }
+
+typedef struct assay_pack_result {
+    uint64_t rows, train_rows, test_rows, skipped, bytes;
+    int classes;
+    char importer[32];
+    char sha256[65]; /**< dataset.sha256: the content's identity */
+} assay_pack_result;
+
+/** Imports `source` and writes `out` (.beton version 2, readable by FFCV, with our section).
+ *  Fields "image" and "label". Bytes are the same at any thread count.
+ *  @param result  filled; may be NULL
+ *  @errors INVALID (options, unwritable or existing output), NOTFOUND, FORMAT (bad source, naming
+ *  file and place), NOSPC, NOMEM, CANCELLED   @threads uses the context's   @cost O(source) */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_pack(assay_ctx *ctx, const char *source, const char *out,
+                                                   const assay_pack_options *options,
+                                                   assay_pack_result *result);
+
+/** The names of the importers, one per line, with their summaries. Static. @threads safe */
+ASSAY_API size_t assay_importer_count(void);
+ASSAY_API const char *assay_importer_name(size_t i);
+ASSAY_API const char *assay_importer_summary(size_t i);
+
+/* ---- looking inside a .beton ---- */
+
+/** JSON describing the file: version, page_size, num_samples, fields[] {name, type, shape, dtype},
+ *  classes, splits, sha256, and what our section holds. Any FFCV file works.
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors IO, NOTFOUND, FORMAT, VERSION, NOMEM */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_info(assay_ctx *ctx, const char *path, char **json);
+
+/** Checks structure, every payload (decoding images unless `quick`) and our checksums.
+ *  @param json  report: samples, problems[] {sample, field, what}; may be NULL
+ *  @errors FORMAT when anything is wrong, the first problem in the error's detail */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_verify(assay_ctx *ctx, const char *path, int quick, char **json);
+
+/** Writes one cell to `out`; its extension says how: .npy (images uint8 H x W x 3, arrays as they
+ *  are, scalars shape (), bytes uint8), .png (images), .json (any), .jpg (stored JPEG bytes), .bin.
+ *  @errors NOTFOUND (no such sample or field), UNSUPPORTED (extension for that field), FORMAT */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_dump(assay_ctx *ctx, const char *path, uint64_t sample,
+                                                         const char *field, const char *out, int force);
+
+/** Releases a string that this library handed out. Accepts NULL. */
+ASSAY_API void assay_string_free(assay_ctx *ctx, char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
