@@ -22,6 +22,13 @@ typedef struct beton_field {
     uint32_t cell_offset, cell_bytes, cell_align; /* in a metadata row */
 } beton_field;
 
+/* Size and alignment of a type's metadata cell; false for a type that has none (custom, unknown). */
+bool beton_cell_layout(beton_type type, uint32_t *bytes, uint32_t *align);
+/* Whether the type keeps its bytes in a page. */
+bool beton_allocates(beton_type type);
+/* Where in the cell the u64 pointer lies (5 in an image cell, else 0). */
+uint32_t beton_ptr_offset(beton_type type);
+
 /* ---- reading ---- */
 typedef struct beton_file beton_file;
 
@@ -40,7 +47,8 @@ int beton_field_find(const beton_file *f, const char *name); /* -1 if absent */
 /* The metadata cell of a sample: cell_bytes bytes, unaligned. @threads safe */
 const uint8_t *beton_cell(const beton_file *f, uint64_t sample, int field);
 /* The payload at a cell's pointer: bytes and size from the allocation table. FORMAT if no entry
- * starts there; `want_bytes` nonzero: the size must be that (arrays, raw images). @threads safe */
+ * starts there; `want_bytes` nonzero: the size must be that (arrays, raw images). Bytes and JSON:
+ * the size is the cell's own. O(1) for files in sample order, else O(log n). @threads safe */
 ASSAY_MUST_CHECK assay_status beton_payload(const beton_file *f, uint64_t sample, int field, uint64_t ptr,
                                             uint64_t want_bytes, const uint8_t **data, uint64_t *bytes);
 /* Our section: the value of a tag, or NULL. */
@@ -62,14 +70,14 @@ ASSAY_MUST_CHECK assay_status beton_verify(beton_file *f);
 /* ---- writing ---- */
 typedef struct beton_writer beton_writer;
 typedef struct beton_writer_options {
-    uint32_t page_size; /* power of two, 2^21 <= page_size < 2^32 */
+    uint32_t page_size; /* power of two, 2^12 <= page_size < 2^32; FFCV's writer starts at 2^21 */
     uint64_t samples;
     const beton_field *fields; /* type, name, args filled in */
     int n_fields;
 } beton_writer_options;
 ASSAY_MUST_CHECK assay_status beton_writer_create(beton_writer **out, assay_ctx *ctx, const char *path, const beton_writer_options *options);
 /* Samples come in order 0, 1, 2...: the row's cells (row bytes as laid out, with pointers left to the
- * writer) and payloads per allocating field. Byte-deterministic: pages are filled in sample order.
+ * writer) and one payload for each allocating field, in field order. Byte-deterministic: pages are filled in sample order.
  * SHAPE names the option that helps when a sample exceeds the page. */
 typedef struct beton_payload_in {
     int field;

@@ -45,6 +45,8 @@ ASSAY_MUST_CHECK assay_status image_encode_png(buf *out, const image *im);
  * and destination HWC u8 with `channels` interleaved. */
 ASSAY_MUST_CHECK assay_status image_resize(assay_ctx *ctx, const uint8_t *src, int sw, int sh, int channels, uint8_t *dst, int dw, int dh);
 bool image_is_gray(const image *im); /* R = G = B throughout */
-void image_orient(image *im, int orientation, image *scratch);
+/* Turns and mirrors by an EXIF orientation (1..8; anything else leaves the image alone). `scratch`
+ * lends its storage and gets the old pixels. NOMEM */
+ASSAY_MUST_CHECK assay_status image_orient(image *im, int orientation, image *scratch);
 
 #endif
