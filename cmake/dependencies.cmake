@@ -1,11 +1,14 @@
 # What the library stands on; docs/dependencies.md says why each is here.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-find_package(dnnl CONFIG REQUIRED)
 pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)
 pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+
+# oneDNN by its files: the CMake package of Debian's wants OpenCL's headers, which it does not need.
+find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
 
 # The serial OpenBLAS: the library does its own chunking (docs/architecture.md, "Determinism").
 find_path(OPENBLAS_INCLUDE cblas.h PATH_SUFFIXES
@@ -15,7 +18,7 @@ find_library(OPENBLAS_LIBRARY openblas PATH_SUFFIXES
 find_library(LAPACKE_LIBRARY lapacke REQUIRED)
 
 add_library(assay_dependencies INTERFACE)
-target_include_directories(assay_dependencies INTERFACE ${OPENBLAS_INCLUDE})
+target_include_directories(assay_dependencies INTERFACE ${DNNL_INCLUDE} ${OPENBLAS_INCLUDE})
 target_link_libraries(assay_dependencies INTERFACE
-  DNNL::dnnl PkgConfig::SPNG PkgConfig::JPEG PkgConfig::JANSSON PkgConfig::ARCHIVE
+  ${DNNL_LIBRARY} PkgConfig::SPNG PkgConfig::JPEG PkgConfig::JANSSON PkgConfig::ARCHIVE
   ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY} Threads::Threads m)

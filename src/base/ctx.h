@@ -16,7 +16,7 @@ ASSAY_MUST_CHECK assay_status
 mem_grow(assay_ctx *ctx, void *array, size_t used, size_t *cap, size_t need, size_t size);
 /* Copy of a string, owned by the caller. */
 ASSAY_MUST_CHECK assay_status mem_strdup(assay_ctx *ctx, char **out, const char *text);
-/* Number of live mem_alloc calls so far; a steady state must not move it. */
+/* Number of mem_alloc calls so far; a steady state must not move it. */
 uint64_t mem_alloc_count(const assay_ctx *ctx);
 
 bool log_on(const assay_ctx *ctx, assay_log_level level);
@@ -38,5 +38,8 @@ void progress_begin(assay_ctx *ctx, const char *phase, int64_t total, const char
 void progress_add(assay_ctx *ctx, int64_t done);
 /* Reports the end of the phase, whatever is done. */
 void progress_end(assay_ctx *ctx);
+
+/* The context's pool; for pool.c. */
+struct pool *ctx_pool(const assay_ctx *ctx);
 
 #endif

@@ -24,7 +24,7 @@ void json_int(json_out *j, int64_t v);
 void json_u64(json_out *j, uint64_t v);
 void json_num(json_out *j, double v);          /* shortest of %.9g that reads back as float; NaN, inf: null */
 void json_bool(json_out *j, bool v);
-void json_null(json_out *j);
+void json_none(json_out *j);
 /* key and value in one call */
 void json_kstr(json_out *j, const char *key, const char *text);
 void json_kint(json_out *j, const char *key, int64_t v);

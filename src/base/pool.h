@@ -12,9 +12,21 @@
 typedef assay_status (*pool_fn)(void *arg, int worker, size_t begin, size_t end);
 
 /* Runs fn over [0, n) in chunks of `grain` (>= 1), handed out in order as workers become free; the
- * calling thread works too. The first failure (lowest chunk among those run) stops the rest and
- * comes back with its record. Cancellation is checked between chunks. */
+ * calling thread works too. A failure stops the rest and comes back with its record; of several, the
+ * one of the lowest chunk, so that it is the same for any number of threads. Cancellation is
+ * checked between chunks. Inside a job, `worker` of an inner loop is that of the job. When the pool
+ * is busy with another thread's loop, the loop runs on the calling thread alone. */
 ASSAY_MUST_CHECK assay_status
 assay_parallel_for(assay_ctx *ctx, size_t n, size_t grain, pool_fn fn, void *arg);
+
+/* Has fn run on every thread that works for the pool, before its first chunk: once on each worker,
+ * and on the calling thread at the start of each outermost loop. For libraries with threads of
+ * their own, which are to be told that one is enough here. fn must be cheap and idempotent. */
+void pool_on_thread(assay_ctx *ctx, void (*fn)(void));
+
+/* For ctx.c. */
+typedef struct pool pool;
+ASSAY_MUST_CHECK assay_status pool_create(pool **out, assay_ctx *ctx, int threads);
+void pool_destroy(pool *p, assay_ctx *ctx); /* joins the workers; accepts NULL */
 
 #endif

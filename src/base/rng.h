@@ -18,14 +18,19 @@ enum rng_stream {
     RNG_TRANSFORM = 1000 /* + the transform's place in the pipeline */
 };
 
+/* The bare generator: 4 words from a 128-bit counter and a 64-bit key. */
+void rng_philox4x32(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
+/* A bijection on 64 bits that mixes well. */
+uint64_t rng_mix64(uint64_t x);
+
 /* Four words for one counter. */
 void rng_philox(uint32_t out[4], uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t sample,
                 uint32_t draw);
 
 /* A cursor over draws 0, 1, 2... of one (seed, stream, epoch, sample). Lives on the stack. */
 typedef struct rng {
-    uint64_t seed, sample;
-    uint32_t stream, epoch, draw, have, word[4];
+    uint64_t key, sample;
+    uint32_t epoch, draw, have, word[4];
 } rng;
 rng rng_at(uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t sample);
 uint32_t rng_u32(rng *r);
@@ -36,8 +41,8 @@ double rng_normal(rng *r);                 /* N(0, 1), Box-Muller */
 
 /* A keyed permutation of [0, n): Feistel with cycle-walking. Starts in O(1), no table. */
 typedef struct rng_perm {
-    uint64_t n, seed;
-    uint32_t stream, epoch, half_bits;
+    uint64_t n, key;
+    uint32_t half_bits;
 } rng_perm;
 rng_perm rng_perm_make(uint64_t n, uint64_t seed, uint32_t stream, uint32_t epoch);
 uint64_t rng_perm_at(const rng_perm *p, uint64_t i); /* where i goes */

@@ -1,0 +1,21 @@
+/* Which instruction set the kernels may use. */
+#ifndef BASE_CPU_H
+#define BASE_CPU_H
+
+#include <stdbool.h>
+
+typedef enum cpu_isa {
+    CPU_NONE = 0,  /* what every processor of the architecture has */
+    CPU_AVX2 = 1,  /* AVX2, FMA, F16C */
+    CPU_AVX512 = 2 /* and AVX-512 F, BW, VL, DQ */
+} cpu_isa;
+#define CPU_ISA_COUNT 3
+
+cpu_isa cpu_detect(void); /* what processor and system offer */
+/* "none", "avx2", "avx512"; false if it is none of these. */
+bool cpu_isa_parse(cpu_isa *out, const char *word);
+const char *cpu_isa_word(cpu_isa isa);
+/* What to use: the detected one, lowered by the environment's ASSAY_ISA. Settled at first use. */
+cpu_isa cpu_isa_used(void);
+
+#endif
