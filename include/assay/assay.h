@@ -1,0 +1,12 @@
+/* assay: find out what a model is made of. The whole public interface. */
+#ifndef ASSAY_ASSAY_H
+#define ASSAY_ASSAY_H
+
+#include <assay/audit.h>
+#include <assay/base.h>
+#include <assay/data.h>
+#include <assay/report.h>
+#include <assay/tensor.h>
+#include <assay/train.h>
+
+#endif

@@ -1,0 +1,36 @@
+/* report: findings as files that a person, or another program, reads. */
+#ifndef ASSAY_REPORT_H
+#define ASSAY_REPORT_H
+
+#include <assay/audit.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct assay_report_options {
+    size_t struct_size;
+    const char *command;  /**< the command line, for "how this was made"; NULL: left out */
+    int page_items;       /**< scales the page's caps, percent; 0: 100 */
+    uint64_t page_size;   /**< largest page in bytes; 0: 8 MB */
+} assay_report_options;
+#define ASSAY_REPORT_OPTIONS_INIT \
+    { .struct_size = sizeof(assay_report_options) }
+
+/** Writes audit.html, audit.json, issues.csv, issues.jsonl, influence.csv and exclude.txt into the
+ *  folder, each whole or not at all. Same audit, same bytes.
+ *  @errors INVALID (unwritable), NOSPC, NOMEM   @threads one call per folder */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_audit_report(assay_ctx *ctx, const assay_audit *audit,
+                                                           const char *folder,
+                                                           const assay_report_options *options);
+
+/** audit.json as text. @param json take; release with assay_string_free */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_audit_json(assay_ctx *ctx, const assay_audit *audit, char **json);
+
+/** The answer in a few plain lines, for a terminal. @param text take; assay_string_free */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_audit_answer(assay_ctx *ctx, const assay_audit *audit, char **text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
