@@ -139,7 +139,7 @@ assay_status os_map_file(os_map *out, const char *path, bool writable) {
 void os_unmap(os_map *m) {
     if (m->data)
         (void)munmap(m->data, m->bytes);
-    if (m->fd > 0)
+    if (m->fd > 0 || m->data) /* a zeroed map has no file 0 */
         (void)close(m->fd);
     *m = (os_map){.fd = -1};
 }
