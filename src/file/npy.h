@@ -17,6 +17,8 @@ typedef struct npy_array {
 
 /* Maps an existing file; FORMAT/DTYPE/UNSUPPORTED with file and offset. */
 ASSAY_MUST_CHECK assay_status npy_open(npy_array *out, assay_ctx *ctx, const char *path, bool writable);
+/* The same over bytes in memory (borrowed, read-only): data inside a larger file, tests, the fuzzer. */
+ASSAY_MUST_CHECK assay_status npy_parse(npy_array *out, const void *bytes, size_t n);
 /* Makes a file of zeros of that shape under its final name and maps it writable: a work file whose
  * completeness is recorded elsewhere (phase keys, store flags). NOSPC is found here, by allocation. */
 ASSAY_MUST_CHECK assay_status npy_create(npy_array *out, assay_ctx *ctx, const char *path, assay_dtype dtype, int ndim, const int64_t *dim);

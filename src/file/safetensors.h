@@ -11,14 +11,18 @@ typedef struct st_tensor {
     assay_dtype dtype;
     int ndim;
     int64_t dim[8];
-    const void *data; /* little-endian, C order */
+    const void *data; /* little-endian, C order; aligned to its elements only when those before it
+                         have sizes that keep it so: memcpy out of files of mixed types */
     size_t bytes;
 } st_tensor;
 
 typedef struct st_file st_file;
 /* Opens and checks everything: lengths, offsets, overlaps, dtype x shape = bytes. */
 ASSAY_MUST_CHECK assay_status st_open(st_file **out, assay_ctx *ctx, const char *path);
-void st_close(st_file *f);
+/* The same over bytes in memory (borrowed): for tests and the fuzzer. */
+ASSAY_MUST_CHECK assay_status
+st_open_memory(st_file **out, assay_ctx *ctx, const void *bytes, size_t n, const char *name);
+void st_close(st_file *f); /* accepts NULL */
 size_t st_count(const st_file *f);
 st_tensor st_at(const st_file *f, size_t i);
 /* NOTFOUND names the file and the tensor. */

@@ -1,6 +1,6 @@
 /* A resumable store of fixed-size f32 rows: <path>.npy holds the rows (any tool can read it),
  * <path>.rows.json the identity, <path>.sums one CRC-32C and a flag per block of rows. Killed at any
- * moment, it reopens with the finished blocks. Mapped, so it does not count as the process's memory. */
+ * moment, it reopens with the finished blocks; one whose checksum fails counts as unfinished. Mapped, so it does not count as the process's memory. */
 #ifndef FILE_STORE_H
 #define FILE_STORE_H
 
