@@ -80,9 +80,8 @@ static assay_status read_tensor(st_tensor *t, st_span *span, const json_val *v) 
         return err_set(ASSAY_E_FORMAT, "data_offsets aren't a range");
     if ((uint64_t)(end - begin) != t->bytes)
         return err_set(ASSAY_E_FORMAT,
-                       "the shape needs %zu bytes, data_offsets give %" PRId64, bytes,
+                       "the shape needs %zu bytes, data_offsets give %" PRId64, t->bytes,
                        end - begin);
-    t->bytes = (size_t)bytes;
     span->begin = (uint64_t)begin;
     span->end = (uint64_t)end;
     return ASSAY_OK;
