@@ -77,6 +77,11 @@ ASSAY_MUST_CHECK assay_status train_fleet(assay_ctx *ctx, const train_data *data
  * Stratified by class. M must be a multiple of 3. */
 ASSAY_MUST_CHECK assay_status train_subsets(assay_ctx *ctx, const int32_t *labels, uint64_t train_rows, int classes, int members, uint64_t seed, uint8_t *seen);
 
+/* Reads exclude.txt ("# assay-exclude 1 dataset=sha256:... rows=N", then row, split, reason, score,
+ * id by tabs) and clears active[row] of its training rows; active is [train rows]. INVALID when it
+ * belongs to another dataset. */
+ASSAY_MUST_CHECK assay_status train_exclude_load(assay_ctx *ctx, const char *path, const dataset *d, uint8_t *active);
+
 /* Forward in evaluation mode over rows of a pixel array (all if rows is NULL), in parallel: logits
  * [n, classes] and, unless NULL, penultimate [n, F]. With `mirror`, logits are the mean of the
  * image's and its mirror's log-probabilities. */
