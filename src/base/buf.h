@@ -1,4 +1,5 @@
-/* A growing byte buffer: text is built in it. Failure sticks: append freely, check once. */
+/* A growing byte buffer: text is built in it. Failure sticks: append freely, check once.
+ */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

@@ -15,7 +15,8 @@ cpu_isa cpu_detect(void); /* what processor and system offer */
 /* "none", "avx2", "avx512"; false if it is none of these. */
 bool cpu_isa_parse(cpu_isa *out, const char *word);
 const char *cpu_isa_word(cpu_isa isa);
-/* What to use: the detected one, lowered by the environment's ASSAY_ISA. Settled at first use. */
+/* What to use: the detected one, lowered by the environment's ASSAY_ISA. Settled at first
+ * use. */
 cpu_isa cpu_isa_used(void);
 
 #endif

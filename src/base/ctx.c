@@ -43,7 +43,7 @@ struct assay_ctx {
 static void *system_alloc(void *cookie, size_t bytes) {
     (void)cookie;
     void *memory = NULL;
-    return posix_memalign(&memory, 64, bytes ? bytes : 1) == 0 ? memory : NULL;
+    return posix_memalign(&memory, 64, bytes) == 0 ? memory : NULL;
 }
 
 static void system_release(void *cookie, void *memory) {
@@ -53,7 +53,7 @@ static void system_release(void *cookie, void *memory) {
 
 void *mem_alloc(assay_ctx *ctx, size_t bytes) {
     atomic_fetch_add_explicit(&ctx->alloc_count, 1, memory_order_relaxed);
-    return ctx->allocator.alloc(ctx->allocator.cookie, bytes);
+    return ctx->allocator.alloc(ctx->allocator.cookie, bytes ? bytes : 1);
 }
 
 void mem_free(assay_ctx *ctx, void *memory) {
@@ -157,9 +157,9 @@ assay_status assay_ctx_create(assay_ctx **out, const assay_ctx_options *options)
     const char *isa = getenv("ASSAY_ISA");
     cpu_isa cap;
     if (isa && *isa && !cpu_isa_parse(&cap, isa)) {
-        err_set(ASSAY_E_INVALID, "ASSAY_ISA is \"%s\"", isa);
+        status = err_set(ASSAY_E_INVALID, "ASSAY_ISA is \"%s\"", isa);
         err_help("set it to none, avx2 or avx512, or unset it");
-        return ASSAY_E_INVALID;
+        goto done;
     }
     int threads;
     ASSAY_TRY(threads_wanted(&threads, o.threads));

@@ -16,8 +16,8 @@ typedef struct hash_sha256 {
 } hash_sha256;
 void hash_sha256_init(hash_sha256 *s);
 void hash_sha256_add(hash_sha256 *s, const void *data, size_t bytes);
-void hash_sha256_u64(hash_sha256 *s, uint64_t v);             /* as 8 little-endian bytes */
-void hash_sha256_str(hash_sha256 *s, const char *text);       /* length, then bytes */
+void hash_sha256_u64(hash_sha256 *s, uint64_t v);       /* as 8 little-endian bytes */
+void hash_sha256_str(hash_sha256 *s, const char *text); /* length, then bytes */
 void hash_sha256_end(hash_sha256 *s, uint8_t out[32]);
 void hash_hex(char out[65], const uint8_t digest[32]);
 

@@ -1,4 +1,5 @@
-/* Little-endian integers in files, byte by byte: no struct dumps, no alignment assumed. */
+/* Little-endian integers in files, byte by byte: no struct dumps, no alignment assumed.
+ */
 #ifndef BASE_LE_H
 #define BASE_LE_H
 
@@ -9,7 +10,8 @@ static inline uint16_t le16_get(const uint8_t *p) {
     return (uint16_t)(p[0] | p[1] << 8);
 }
 static inline uint32_t le32_get(const uint8_t *p) {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+           (uint32_t)p[3] << 24;
 }
 static inline uint64_t le64_get(const uint8_t *p) {
     return le32_get(p) | (uint64_t)le32_get(p + 4) << 32;

@@ -1,5 +1,5 @@
-/* The operating system: time, memory, processors, files as far as reading goes. Writing files that
- * survive a crash is file/atomic.h. */
+/* The operating system: time, memory, processors, files as far as reading goes. Writing
+ * files that survive a crash is file/atomic.h. */
 #ifndef BASE_OS_H
 #define BASE_OS_H
 
@@ -13,8 +13,8 @@ void os_sample_memory(void);     /* feeds assay_peak_bytes() */
 
 /* A whole file in memory: NUL-terminated behind `bytes`. Refuses more than `limit` bytes.
  * "-" is not special. NOTFOUND, IO, NOMEM, FORMAT (too large). */
-ASSAY_MUST_CHECK assay_status
-os_read_file(assay_ctx *ctx, const char *path, size_t limit, uint8_t **out, size_t *bytes);
+ASSAY_MUST_CHECK assay_status os_read_file(
+    assay_ctx *ctx, const char *path, size_t limit, uint8_t **out, size_t *bytes);
 
 /* A file mapped read-only, or read-write (shared). */
 typedef struct os_map {
@@ -24,8 +24,9 @@ typedef struct os_map {
     bool writable;
 } os_map;
 ASSAY_MUST_CHECK assay_status os_map_file(os_map *out, const char *path, bool writable);
-void os_unmap(os_map *m);                     /* accepts a zeroed one */
-ASSAY_MUST_CHECK assay_status os_map_sync(os_map *m, const char *path); /* msync + fsync */
+void os_unmap(os_map *m); /* accepts a zeroed one */
+ASSAY_MUST_CHECK assay_status os_map_sync(os_map *m,
+                                          const char *path); /* msync + fsync */
 /* Tells the kernel that [offset, offset + bytes) is not needed in memory for now. */
 void os_map_forget(os_map *m, size_t offset, size_t bytes);
 
@@ -42,7 +43,9 @@ typedef struct os_names {
     char **name;
     size_t count, cap;
 } os_names;
-ASSAY_MUST_CHECK assay_status os_list_dir(assay_ctx *ctx, const char *path, os_names *out);
+ASSAY_MUST_CHECK assay_status os_list_dir(assay_ctx *ctx,
+                                          const char *path,
+                                          os_names *out);
 void os_names_free(os_names *n);
 
 #endif

@@ -48,6 +48,8 @@ static void loop_fail(loop *l, size_t chunk, assay_status status) {
     atomic_store(&l->stop, true);
     (void)pthread_mutex_lock(&l->lock);
     if (l->status == ASSAY_OK || chunk < l->failed_chunk) {
+        if (assay_last_error()->status != status) /* the job did not say why */
+            err_set(status, "a job failed with %s", assay_status_name(status));
         l->failed_chunk = chunk;
         l->status = status;
         err_save(&l->record);

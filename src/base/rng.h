@@ -1,5 +1,6 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011). No state: a draw is a function
- * of key (seed, stream) and counter (epoch, sample, draw), so results ignore scheduling. */
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011). No state: a draw is a
+ * function of key (seed, stream) and counter (epoch, sample, draw), so results ignore
+ * scheduling. */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 
@@ -24,10 +25,15 @@ void rng_philox4x32(uint32_t out[4], const uint32_t counter[4], const uint32_t k
 uint64_t rng_mix64(uint64_t x);
 
 /* Four words for one counter. */
-void rng_philox(uint32_t out[4], uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t sample,
+void rng_philox(uint32_t out[4],
+                uint64_t seed,
+                uint32_t stream,
+                uint32_t epoch,
+                uint64_t sample,
                 uint32_t draw);
 
-/* A cursor over draws 0, 1, 2... of one (seed, stream, epoch, sample). Lives on the stack. */
+/* A cursor over draws 0, 1, 2... of one (seed, stream, epoch, sample). Lives on the
+ * stack. */
 typedef struct rng {
     uint64_t key, sample;
     uint32_t epoch, draw, have, word[4];
@@ -35,9 +41,9 @@ typedef struct rng {
 rng rng_at(uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t sample);
 uint32_t rng_u32(rng *r);
 uint64_t rng_u64(rng *r);
-double rng_uniform(rng *r);                /* [0, 1), 53 bits */
-uint64_t rng_below(rng *r, uint64_t n);    /* [0, n), unbiased, n >= 1 */
-double rng_normal(rng *r);                 /* N(0, 1), Box-Muller */
+double rng_uniform(rng *r);             /* [0, 1), 53 bits */
+uint64_t rng_below(rng *r, uint64_t n); /* [0, n), unbiased, n >= 1 */
+double rng_normal(rng *r);              /* N(0, 1), Box-Muller */
 
 /* A keyed permutation of [0, n): Feistel with cycle-walking. Starts in O(1), no table. */
 typedef struct rng_perm {

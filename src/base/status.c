@@ -108,12 +108,12 @@ assay_status err_errno(assay_status status, int err, const char *fmt, ...) {
 
 void err_where(const char *fmt, ...) {
     err_record *r = &err_here.record;
-    char place[sizeof r->where];
+    char place[sizeof r->where * 2];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(place, sizeof place, fmt, args);
     va_end(args);
-    char both[sizeof r->where * 2 + 2];
+    char both[sizeof r->where * 3 + 2];
     (void)snprintf(both, sizeof both, "%s%s%s", place, r->where[0] ? ": " : "", r->where);
     err_copy(r->where, sizeof r->where, both);
 }
