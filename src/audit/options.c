@@ -1,6 +1,7 @@
 /* What an audit was asked to do: checked, written down, read back. */
 #include "audit/run.h"
 
+#include "base/options.h"
 #include "base/os.h"
 #include "file/atomic.h"
 
@@ -11,16 +12,7 @@
 assay_status options_check(const assay_audit_options *in, assay_audit_options *out) {
     assay_status status = ASSAY_OK;
     *out = (assay_audit_options)ASSAY_AUDIT_OPTIONS_INIT;
-    if (in) {
-        const unsigned char *bytes = (const unsigned char *)in;
-        for (size_t i = sizeof *out; i < in->struct_size; i++)
-            if (bytes[i])
-                ASSAY_FAIL(ASSAY_E_INVALID,
-                           "an audit option that this version does not know");
-        size_t n = in->struct_size < sizeof *out ? in->struct_size : sizeof *out;
-        memcpy(out, in, n);
-        out->struct_size = sizeof *out;
-    }
+    ASSAY_TRY(options_take(out, sizeof *out, in, "audit"));
     if (!out->members)
         out->members = 6;
     if (!out->sketch)
