@@ -9,6 +9,9 @@ pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 # oneDNN by its files: the CMake package of Debian's wants OpenCL's headers, which it does not need.
 find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
 find_library(DNNL_LIBRARY dnnl REQUIRED)
+# libgomp is what Debian's oneDNN threads with; nn/onednn.c keeps it on the calling thread. Its link
+# name lives in gcc's own folder, so the soname is looked for too.
+find_library(GOMP_LIBRARY NAMES gomp libgomp.so.1 REQUIRED)
 
 # The serial OpenBLAS: the library does its own chunking (docs/architecture.md, "Determinism").
 find_path(OPENBLAS_INCLUDE cblas.h PATH_SUFFIXES
@@ -21,4 +24,4 @@ add_library(assay_dependencies INTERFACE)
 target_include_directories(assay_dependencies INTERFACE ${DNNL_INCLUDE} ${OPENBLAS_INCLUDE})
 target_link_libraries(assay_dependencies INTERFACE
   ${DNNL_LIBRARY} PkgConfig::SPNG PkgConfig::JPEG PkgConfig::JANSSON PkgConfig::ARCHIVE
-  ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY} Threads::Threads m)
+  ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY} ${GOMP_LIBRARY} Threads::Threads m)

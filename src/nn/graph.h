@@ -1,10 +1,11 @@
-/* A static graph of ops over named values, with parameters and buffers: what a model *is*.
- * Running it is exec.h; one op is op.h.
+/* A static graph of ops over named values, with parameters and buffers: what a model
+ * *is*. Running it is exec.h; one op is op.h.
  *
- * Shapes are logical N,C,H,W; storage of 4-d values is channels-last. N is the batch and is left
- * open (0) until an executor is made. Parameters are f32 masters in one flat vector, in the order
- * in which they were added; names and shapes are PyTorch's ("conv1.weight" [O,I,kh,kw],
- * "fc.weight" [out,in]), converted at the file boundary if storage differs. */
+ * Shapes are logical N,C,H,W; storage of 4-d values is channels-last. N is the batch and
+ * is left open (0) until an executor is made. Parameters are f32 masters in one flat
+ * vector, in the order in which they were added; names and shapes are PyTorch's
+ * ("conv1.weight" [O,I,kh,kw], "fc.weight" [out,in]), converted at the file boundary if
+ * storage differs. */
 #ifndef NN_GRAPH_H
 #define NN_GRAPH_H
 
@@ -23,17 +24,29 @@ typedef int nn_value; /* index into nn_graph.value; negative = none */
 typedef struct nn_graph nn_graph;
 
 /* How a parameter starts. Fan-in is taken from the shape (PyTorch's rule). */
-typedef enum nn_init { NN_INIT_ZERO, NN_INIT_ONE, NN_INIT_KAIMING_UNIFORM, NN_INIT_KAIMING_NORMAL } nn_init;
+typedef enum nn_init {
+    NN_INIT_ZERO,
+    NN_INIT_ONE,
+    NN_INIT_KAIMING_UNIFORM,
+    NN_INIT_KAIMING_NORMAL
+} nn_init;
 
 ASSAY_MUST_CHECK assay_status nn_graph_create(nn_graph **out, assay_ctx *ctx);
 void nn_graph_destroy(nn_graph *g);
 
 /* An input fed at each run: images [0,C,H,W] f32, or labels [0] i32. */
-ASSAY_MUST_CHECK assay_status nn_graph_input(nn_graph *g, const char *name, assay_dtype dtype, nn_shape shape, nn_value *out);
+ASSAY_MUST_CHECK assay_status nn_graph_input(
+    nn_graph *g, const char *name, assay_dtype dtype, nn_shape shape, nn_value *out);
 /* A trained parameter. `decay` = subject to weight decay (biases and norms are not). */
-ASSAY_MUST_CHECK assay_status nn_graph_param(nn_graph *g, const char *name, nn_shape shape, nn_init init, bool decay, nn_value *out);
+ASSAY_MUST_CHECK assay_status nn_graph_param(nn_graph *g,
+                                             const char *name,
+                                             nn_shape shape,
+                                             nn_init init,
+                                             bool decay,
+                                             nn_value *out);
 /* State that steps update but gradients don't (running statistics). */
-ASSAY_MUST_CHECK assay_status nn_graph_buffer(nn_graph *g, const char *name, nn_shape shape, nn_init init, nn_value *out);
+ASSAY_MUST_CHECK assay_status nn_graph_buffer(
+    nn_graph *g, const char *name, nn_shape shape, nn_init init, nn_value *out);
 
 /* One attribute of an op: integers or a float, by name ("stride", "pad", "eps"). */
 typedef struct nn_attr {
@@ -43,10 +56,27 @@ typedef struct nn_attr {
     double f;
 } nn_attr;
 
-/* Adds a node: an op of the registry over inputs (values, parameters, buffers in the op's order);
- * infers the output's shape. NOTFOUND for an unknown op, SHAPE with both shapes in words. */
-ASSAY_MUST_CHECK assay_status nn_graph_op(nn_graph *g, const char *op, const nn_value *inputs, int n_inputs,
-                                          const nn_attr *attrs, int n_attrs, nn_value *out);
+/* The ops, their inputs in order, and their attributes ([] = optional; one number where
+ * two are meant stands for both): conv2d(x [0,I,H,W], weight [O,I,kh,kw], [bias [O]])
+ * stride 1, pad 0 (1, 2 or 4 numbers: top left bottom right), dilation 1 linear(x [0,I]
+ * or [0,I,1,1], weight [O,I], [bias [O]]) batch_norm(x, scale [C], shift [C],
+ * running_mean [C] buffer, running_var [C] buffer) eps 1e-5, momentum 0.1 (both .f)
+ *   relu(x)   add(a, b)   flatten(x) -> [0, C*H*W] in logical order
+ *   max_pool(x)  avg_pool(x)                             kernel (required), stride =
+ * kernel, pad 0 global_avg_pool(x) -> [0,C,1,1] cross_entropy(logits [0,K], labels [0]
+ * i32) -> [0]   smoothing 0 (.f) margin(logits [0,K], labels [0] i32) -> [0] log(p_y / (1
+ * - p_y)) Unknown attribute names are refused.
+ *
+ * Adds a node: an op of the registry over inputs (values, parameters, buffers in the op's
+ * order); infers the output's shape. NOTFOUND for an unknown op, SHAPE with both shapes
+ * in words. */
+ASSAY_MUST_CHECK assay_status nn_graph_op(nn_graph *g,
+                                          const char *op,
+                                          const nn_value *inputs,
+                                          int n_inputs,
+                                          const nn_attr *attrs,
+                                          int n_attrs,
+                                          nn_value *out);
 /* Gives a value a public name ("logits", "penultimate", "loss", "margin"). */
 ASSAY_MUST_CHECK assay_status nn_graph_name(nn_graph *g, nn_value v, const char *name);
 nn_value nn_graph_find(const nn_graph *g, const char *name); /* negative if absent */
@@ -66,14 +96,17 @@ size_t nn_graph_buffer_count(const nn_graph *g);
 size_t nn_graph_buffer_floats(const nn_graph *g);
 nn_param_info nn_graph_buffer_at(const nn_graph *g, size_t i);
 
-/* Values of one model: flat parameters and flat buffers. Plain arrays owned by the caller's struct;
- * many may exist for one graph (a fleet). Initialised by (seed) through RNG_INIT, keyed by the
- * parameter's index: independent of everything else. */
+/* Values of one model: flat parameters and flat buffers. Plain arrays owned by the
+ * caller's struct; many may exist for one graph (a fleet). Initialised by (seed) through
+ * RNG_INIT, keyed by the parameter's index: independent of everything else. */
 typedef struct nn_weights {
     float *params;
     float *buffers;
 } nn_weights;
-ASSAY_MUST_CHECK assay_status nn_weights_create(nn_weights *out, assay_ctx *ctx, const nn_graph *g, uint64_t seed);
+ASSAY_MUST_CHECK assay_status nn_weights_create(nn_weights *out,
+                                                assay_ctx *ctx,
+                                                const nn_graph *g,
+                                                uint64_t seed);
 void nn_weights_destroy(nn_weights *w, assay_ctx *ctx);
 
 #endif

@@ -1,0 +1,92 @@
+/* Elementwise passes, norms, poolings: the loops around the products. One body
+ * (kernels.inc) is compiled per instruction set; all versions give the same bits,
+ * outer_sum excepted. Rows of C channels lie one behind the other; a "row" is one pixel
+ * of one image. */
+#ifndef NN_KERNELS_H
+#define NN_KERNELS_H
+
+#include "nn/op.h"
+
+/* Per-channel numbers of a batch norm in use: y = (x - mean) * invstd * scale + shift. */
+typedef struct bn_affine {
+    const float *mean, *invstd, *scale, *shift;
+} bn_affine;
+
+typedef struct nn_kernels {
+    const char *name;
+    void (*relu)(float *y, const float *x, size_t n);
+    /* d_x = d_y where y > 0 */
+    void (*relu_back)(float *d_x, const float *d_y, const float *y, size_t n);
+    void (*add)(float *y, const float *a, const float *b, size_t n);
+    void (*add_row)(float *y, const float *row, size_t rows, size_t c);
+    /* sum[c] = over rows of x */
+    void (*sum_rows)(float *sum, const float *x, size_t rows, size_t c);
+
+    /* Mean and biased variance over rows, chunk by chunk (Chan et al. 1979); `sum` holds
+     * 2 c doubles. */
+    void (*moments)(
+        float *mean, float *var, double *sum, const float *x, size_t rows, size_t c);
+    /* y = affine(x), and its positive part */
+    void (*bn)(
+        float *y, const float *x, const bn_affine *a, size_t rows, size_t c, bool relu);
+    /* The same, then 2 x 2 max-pooling: y[n,oh,ow,c], the x that won, and which of four
+     * (4: cut off by the ReLU). `x_won` and `won` may be NULL. */
+    void (*bn_relu_pool)(float *y,
+                         float *x_won,
+                         uint8_t *won,
+                         const float *x,
+                         const bn_affine *a,
+                         const nn_window *g,
+                         size_t n);
+    /* sum[0..c) = of d_y, sum[c..2c) = of d_y (x - mean) invstd, where the ReLU lets
+     * through; `won` != NULL: d_y lies in pooled pixels, x is x_won. */
+    void (*bn_back_sums)(double *sum,
+                         const float *d_y,
+                         const float *x,
+                         const uint8_t *won,
+                         const bn_affine *a,
+                         size_t rows,
+                         size_t c,
+                         bool relu);
+    /* d_x = scale invstd (d_y - s0 - s1 xhat); s0 = s1 = NULL: the statistics are
+     * constants */
+    void (*bn_back)(float *d_x,
+                    const float *d_y,
+                    const float *x,
+                    const bn_affine *a,
+                    const float *s0,
+                    const float *s1,
+                    size_t rows,
+                    size_t c,
+                    bool relu);
+    void (*bn_back_pool)(float *d_x,
+                         const float *d_y,
+                         const float *x,
+                         const uint8_t *won,
+                         const bn_affine *a,
+                         const float *s0,
+                         const float *s1,
+                         const nn_window *g,
+                         size_t n);
+    void (*max_pool)(
+        float *y, uint16_t *tap, const float *x, const nn_window *g, size_t n);
+    void (*max_pool_back)(
+        float *d_x, const float *d_y, const uint16_t *tap, const nn_window *g, size_t n);
+    /* g[m,n] (+)= sum over k of d[k,m] u[k,n]; rows of u and g are `ld` floats apart, ld
+     * >= n a multiple of 16 (the floats behind n are read and written). */
+    void (*outer_sum)(float *g,
+                      const float *d,
+                      const float *u,
+                      size_t k,
+                      size_t m,
+                      size_t n,
+                      size_t ld,
+                      bool add);
+} nn_kernels;
+
+/* Those of the instruction set in use. */
+const nn_kernels *nn_kernels_get(void);
+
+extern const nn_kernels nn_kernels_c, nn_kernels_avx2, nn_kernels_avx512;
+
+#endif

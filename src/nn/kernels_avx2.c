@@ -1,0 +1,6 @@
+/* The kernels, compiled for avx2. */
+#include "nn/kernels.h"
+
+#define KERNELS      nn_kernels_avx2
+#define KERNELS_NAME "avx2"
+#include "nn/kernels.inc"

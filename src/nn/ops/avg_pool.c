@@ -1,0 +1,125 @@
+/* avg_pool: the mean of a window, padding counted as zeros (PyTorch's default). */
+#include "nn/op.h"
+
+#include <string.h>
+
+static const char *const pool_attrs[] = {"kernel", "stride", "pad", NULL};
+
+static assay_status window_of(const nn_node *node, nn_window *g) {
+    int64_t k[2];
+    assay_status status = nn_attr_pair(node, "kernel", 1, k);
+    return status == ASSAY_OK ? nn_window_make(g, node, k[0], k[1]) : status;
+}
+
+static assay_status pool_infer(nn_node *node) {
+    nn_window g;
+    if (!nn_attr_get(node, "kernel"))
+        return err_set(ASSAY_E_INVALID, "%s needs the attribute 'kernel'",
+                       node->op->name);
+    assay_status status = window_of(node, &g);
+    if (status == ASSAY_OK)
+        node->out_shape = (nn_shape){4, {0, g.c, g.oh, g.ow}};
+    return status;
+}
+
+/* The pixel of tap `tap` of output pixel `o` (counted over the batch); -1 in the padding.
+ */
+static int64_t pixel_of(const nn_window *g, int64_t o, int64_t tap) {
+    int64_t q = o % g->ow, p = o / g->ow % g->oh, i = o / g->ow / g->oh;
+    int64_t y = p * g->stride[0] - g->pad[0] + tap / g->kw;
+    int64_t x = q * g->stride[1] - g->pad[1] + tap % g->kw;
+    return y < 0 || y >= g->h || x < 0 || x >= g->w ? -1 : (i * g->h + y) * g->w + x;
+}
+
+static assay_status pool_forward(nn_io *io) {
+    nn_window g;
+    assay_status status = window_of(io->node, &g);
+    if (status != ASSAY_OK)
+        return status;
+    const float *x = io->in[0];
+    float share = 1.0f / (float)(g.kh * g.kw);
+    for (int64_t o = 0; o < io->n * g.oh * g.ow; o++) {
+        float *y = io->out + o * g.c;
+        memset(y, 0, (size_t)g.c * sizeof *y);
+        for (int64_t tap = 0; tap < g.kh * g.kw; tap++) {
+            int64_t pixel = pixel_of(&g, o, tap);
+            for (int64_t c = 0; pixel >= 0 && c < g.c; c++)
+                y[c] += x[pixel * g.c + c] * share;
+        }
+    }
+    return ASSAY_OK;
+}
+
+static assay_status pool_backward(nn_io *io) {
+    nn_window g;
+    assay_status status = window_of(io->node, &g);
+    if (status != ASSAY_OK)
+        return status;
+    float *d_x = io->d_in[0], share = 1.0f / (float)(g.kh * g.kw);
+    memset(d_x, 0, (size_t)(io->n * g.h * g.w * g.c) * sizeof *d_x);
+    for (int64_t o = 0; o < io->n * g.oh * g.ow; o++)
+        for (int64_t tap = 0; tap < g.kh * g.kw; tap++) {
+            int64_t pixel = pixel_of(&g, o, tap);
+            for (int64_t c = 0; pixel >= 0 && c < g.c; c++)
+                d_x[pixel * g.c + c] += io->d_out[o * g.c + c] * share;
+        }
+    return ASSAY_OK;
+}
+
+static void pool_reference(const nn_node *node,
+                           int n,
+                           bool training,
+                           const double *const *in,
+                           double *out,
+                           const double *d_out,
+                           double *const *d_in) {
+    (void)training;
+    nn_window g;
+    if (window_of(node, &g) != ASSAY_OK)
+        return;
+    for (int64_t at = 0; at < n * g.oh * g.ow * g.c; at++) {
+        int64_t o = at / g.c, c = at % g.c;
+        double sum = 0, share = 1.0 / (double)(g.kh * g.kw);
+        for (int64_t tap = 0; tap < g.kh * g.kw; tap++) {
+            int64_t pixel = pixel_of(&g, o, tap);
+            if (pixel < 0)
+                continue;
+            sum += in[0][pixel * g.c + c];
+            if (d_out && d_in[0])
+                d_in[0][pixel * g.c + c] += d_out[at] * share;
+        }
+        out[at] = sum * share;
+    }
+}
+
+static const nn_op_case pool_cases[] = {
+    {.name = "2x2, odd image",
+     .batch = 3,
+     .n = 2,
+     .n_inputs = 1,
+     .in = {{NN_CASE_VALUE, {4, {0, 5, 7, 6}}}},
+     .attr = {{.name = "kernel", .i = {2}, .count = 1}},
+     .n_attrs = 1},
+    {.name = "3x3, stride 2, pad 1",
+     .batch = 1,
+     .n = 1,
+     .n_inputs = 1,
+     .in = {{NN_CASE_VALUE, {4, {0, 4, 6, 5}}}},
+     .attr = {{.name = "kernel", .i = {3}, .count = 1},
+              {.name = "stride", .i = {2}, .count = 1},
+              {.name = "pad", .i = {1}, .count = 1}},
+     .n_attrs = 3},
+    {0}};
+
+const nn_op_def assay_op_avg_pool = {
+    .name = "avg_pool",
+    .summary = "the mean of a window",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attrs = pool_attrs,
+    .infer = pool_infer,
+    .forward = pool_forward,
+    .backward = pool_backward,
+    .reference = pool_reference,
+    .cases = pool_cases,
+};

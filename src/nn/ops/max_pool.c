@@ -1,0 +1,125 @@
+/* max_pool: the largest value in a window; padding never wins. Forward notes which tap
+ * won. */
+#include "nn/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const pool_attrs[] = {"kernel", "stride", "pad", NULL};
+
+static assay_status window_of(const nn_node *node, nn_window *g) {
+    int64_t k[2];
+    assay_status status = nn_attr_pair(node, "kernel", 1, k);
+    return status == ASSAY_OK ? nn_window_make(g, node, k[0], k[1]) : status;
+}
+
+static assay_status pool_infer(nn_node *node) {
+    nn_window g;
+    if (!nn_attr_get(node, "kernel"))
+        return err_set(ASSAY_E_INVALID, "%s needs the attribute 'kernel'",
+                       node->op->name);
+    assay_status status = window_of(node, &g);
+    if (status != ASSAY_OK)
+        return status;
+    for (int i = 0; i < 4; i++)
+        if (g.pad[i] >= (i % 2 ? g.kw : g.kh))
+            return err_set(ASSAY_E_INVALID, "%s: padding as wide as the window",
+                           node->op->name);
+    if (g.kh * g.kw > UINT16_MAX)
+        return err_set(ASSAY_E_INVALID, "%s: the window is too large", node->op->name);
+    node->out_shape = (nn_shape){4, {0, g.c, g.oh, g.ow}};
+    return ASSAY_OK;
+}
+
+static assay_status pool_plan(nn_plan *p) {
+    p->save_bytes =
+        (size_t)nn_shape_each(&p->node->out_shape) * (size_t)p->batch * sizeof(uint16_t);
+    return ASSAY_OK;
+}
+
+static assay_status pool_forward(nn_io *io) {
+    nn_window g;
+    assay_status status = window_of(io->node, &g);
+    if (status == ASSAY_OK)
+        nn_kernels_get()->max_pool(io->out, io->save, io->in[0], &g, (size_t)io->n);
+    return status;
+}
+
+static assay_status pool_backward(nn_io *io) {
+    nn_window g;
+    assay_status status = window_of(io->node, &g);
+    if (status == ASSAY_OK)
+        nn_kernels_get()->max_pool_back(io->d_in[0], io->d_out, io->save, &g,
+                                        (size_t)io->n);
+    return status;
+}
+
+static void pool_reference(const nn_node *node,
+                           int n,
+                           bool training,
+                           const double *const *in,
+                           double *out,
+                           const double *d_out,
+                           double *const *d_in) {
+    (void)training;
+    nn_window g;
+    if (window_of(node, &g) != ASSAY_OK)
+        return;
+    for (int64_t at = 0; at < n * g.oh * g.ow * g.c; at++) {
+        int64_t c = at % g.c, q = at / g.c % g.ow, p = at / g.c / g.ow % g.oh;
+        int64_t i = at / g.c / g.ow / g.oh, won = -1;
+        for (int64_t tap = 0; tap < g.kh * g.kw; tap++) {
+            int64_t y = p * g.stride[0] - g.pad[0] + tap / g.kw;
+            int64_t x = q * g.stride[1] - g.pad[1] + tap % g.kw;
+            if (y < 0 || y >= g.h || x < 0 || x >= g.w)
+                continue;
+            int64_t from = ((i * g.h + y) * g.w + x) * g.c + c;
+            if (won < 0 || in[0][from] > in[0][won])
+                won = from;
+        }
+        out[at] = in[0][won];
+        if (d_out && d_in[0])
+            d_in[0][won] += d_out[at];
+    }
+}
+
+static const nn_op_case pool_cases[] = {
+    {.name = "2x2, odd image",
+     .batch = 3,
+     .n = 2,
+     .n_inputs = 1,
+     .in = {{NN_CASE_VALUE, {4, {0, 5, 7, 9}}}},
+     .attr = {{.name = "kernel", .i = {2}, .count = 1}},
+     .n_attrs = 1},
+    {.name = "3x3, stride 2, pad 1: overlapping",
+     .batch = 2,
+     .n = 2,
+     .n_inputs = 1,
+     .in = {{NN_CASE_VALUE, {4, {0, 17, 6, 8}}}},
+     .attr = {{.name = "kernel", .i = {3}, .count = 1},
+              {.name = "stride", .i = {2}, .count = 1},
+              {.name = "pad", .i = {1}, .count = 1}},
+     .n_attrs = 3},
+    {.name = "3x2, batch 1",
+     .batch = 1,
+     .n = 1,
+     .n_inputs = 1,
+     .in = {{NN_CASE_VALUE, {4, {0, 16, 6, 5}}}},
+     .attr = {{.name = "kernel", .i = {3, 2}, .count = 2},
+              {.name = "stride", .i = {1, 3}, .count = 2}},
+     .n_attrs = 2},
+    {0}};
+
+const nn_op_def assay_op_max_pool = {
+    .name = "max_pool",
+    .summary = "the largest of a window",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attrs = pool_attrs,
+    .infer = pool_infer,
+    .plan = pool_plan,
+    .forward = pool_forward,
+    .backward = pool_backward,
+    .reference = pool_reference,
+    .cases = pool_cases,
+};
