@@ -62,7 +62,7 @@ ASSAY_MUST_CHECK assay_status beton_verify(beton_file *f);
 #define BETON_TAG_CHECKSUMS BETON_TAG('C', 'S', 'U', 'M') /* header+descriptors, metadata, pages, table */
 #define BETON_TAG_CLASSES BETON_TAG('C', 'L', 'A', 'S')   /* JSON array of names */
 #define BETON_TAG_SPLITS BETON_TAG('S', 'P', 'L', 'T')    /* JSON: [{name, begin, end}] */
-#define BETON_TAG_IDS BETON_TAG('I', 'D', 'S', ' ')       /* u64 count, u64 offsets[count+1], bytes */
+#define BETON_TAG_IDS BETON_TAG('I', 'D', 'S', ' ')       /* u64 count, u64 offsets[count+1], ids with NULs */
 #define BETON_TAG_IDENTITY BETON_TAG('H', 'A', 'S', 'H')  /* 32 bytes: dataset.sha256 */
 #define BETON_TAG_INFO BETON_TAG('I', 'N', 'F', 'O')      /* JSON: provenance, channels, notes, skipped sources */
 #define BETON_TAG_THUMBS BETON_TAG('T', 'H', 'M', 'B')    /* reserved: thumbnails */
