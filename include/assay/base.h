@@ -26,10 +26,9 @@ extern "C" {
  * to it are in assay_last_error(). */
 typedef enum assay_status {
     ASSAY_OK = 0,
-    ASSAY_E_NOMEM = -1, /**< memory could not be had */
-    ASSAY_E_NOSPC = -2, /**< the disk is full */
-    ASSAY_E_INVALID =
-        -3, /**< an argument or an option is wrong; an output can't be written */
+    ASSAY_E_NOMEM = -1,        /**< memory could not be had */
+    ASSAY_E_NOSPC = -2,        /**< the disk is full */
+    ASSAY_E_INVALID = -3,      /**< a wrong argument or option; an unwritable output */
     ASSAY_E_SHAPE = -4,        /**< sizes that do not fit together */
     ASSAY_E_DTYPE = -5,        /**< an element type that is not accepted here */
     ASSAY_E_IO = -6,           /**< reading failed below us */
@@ -37,17 +36,15 @@ typedef enum assay_status {
     ASSAY_E_VERSION = -8,      /**< a file of another version */
     ASSAY_E_NOTFOUND = -9,     /**< a named thing does not exist */
     ASSAY_E_UNSUPPORTED = -10, /**< legal, but not done here */
-    ASSAY_E_CANCELLED =
-        -11,               /**< assay_ctx_cancel() or a progress callback asked to stop */
-    ASSAY_E_NUMERIC = -12, /**< NaN, infinity, a singular matrix */
-    ASSAY_E_INTERNAL = -13 /**< a bug of ours */
+    ASSAY_E_CANCELLED = -11,   /**< by assay_ctx_cancel() or a progress callback */
+    ASSAY_E_NUMERIC = -12,     /**< NaN, infinity, a singular matrix */
+    ASSAY_E_INTERNAL = -13     /**< a bug of ours */
 } assay_status;
 
 /** Short name of a status, "FORMAT" for ASSAY_E_FORMAT. Never NULL. @threads safe */
 ASSAY_API const char *assay_status_name(assay_status status);
 
-/** The detail of the last failure on this thread: what, where, next step. Strings may be
- * "". */
+/** The detail of the last failure on this thread. Strings may be empty. */
 typedef struct assay_error {
     assay_status status;
     const char *message; /**< what went wrong, without a full stop */
@@ -55,8 +52,7 @@ typedef struct assay_error {
     const char *help;    /**< the next step */
 } assay_error;
 
-/** Borrowed until the next failing call on this thread. Never NULL. @threads per thread
- */
+/** Borrowed until this thread's next failing call. Never NULL. @threads per thread */
 ASSAY_API const assay_error *assay_last_error(void);
 
 /** The library's version, "0.1.0". @threads safe */
@@ -94,7 +90,7 @@ typedef struct assay_progress {
     uint64_t elapsed_ns; /**< since the phase began */
 } assay_progress;
 
-/** At most ten times a second; nonzero cancels the job.
+/** At most ten times a second, and once at a phase's end; nonzero cancels the job.
  *  @threads called from any thread, one at a time */
 typedef int (*assay_progress_fn)(void *cookie, const assay_progress *progress);
 
