@@ -55,7 +55,7 @@ struct nn_exec {
     nn_factor *factor;
     int *factor_step;
     int n_factors;
-    int n; /* examples of the last forward; 0: none */
+    int n; /* examples of a forward whose backward has not come; 0: none */
 };
 
 /* ---- which nodes, in which steps ---- */
@@ -508,6 +508,7 @@ assay_status nn_exec_backward(nn_exec *e, const float *seed) {
         }
         s->node->op->factors(&s->io, f);
     }
+    e->n = 0; /* what forward left has been overwritten */
 done:
     dn_leave(before);
     return status;

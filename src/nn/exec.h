@@ -44,10 +44,10 @@ ASSAY_MUST_CHECK assay_status nn_exec_forward(nn_exec *e, int n);
 /* A kept value's contents (storage order), or the target's. Borrowed until the next
  * forward. */
 const float *nn_exec_value(const nn_exec *e, nn_value v);
-/* Backward from the target with seed (d objective / d target: [n] for a per-example
- * target; in general as many floats as the target has, in storage order). In NN_TRAIN
- * fills the flat gradient (overwritten, summed over the batch in a fixed order); in
- * NN_CAPTURE fills factors. */
+/* Backward, once after each forward, from the target with seed (d objective / d target:
+ * [n] for a per-example target; in general as many floats as the target has, in storage
+ * order). In NN_TRAIN fills the flat gradient (overwritten, summed over the batch in a
+ * fixed order); in NN_CAPTURE fills factors. */
 ASSAY_MUST_CHECK assay_status nn_exec_backward(nn_exec *e, const float *seed);
 float *nn_exec_grads(nn_exec *e); /* flat, as the parameters; NULL unless NN_TRAIN */
 /* Gradient of an input (kept only if the input was in `keep`), or NULL. */

@@ -1,0 +1,504 @@
+/* The executor on a small network with everything in it that a chain lacks: a value used
+ * twice, odd sizes, fused passes. A float64 interpreter made of the ops' references is
+ * the yardstick. */
+#include "nn/graph_inside.h"
+
+#include "base/pool.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BATCH = 6, C = 2, H = 9, W = 11, K = 4 };
+
+typedef struct net {
+    assay_ctx *ctx;
+    nn_graph *graph;
+    nn_weights weights;
+    nn_value images, labels, pooled, features, logits, loss, margin;
+    float image[BATCH * C * H * W];
+    int32_t label[BATCH];
+} net;
+
+static void ok(assay_status status) {
+    if (status != ASSAY_OK)
+        fail_msg("%s: %s", assay_status_name(status), assay_last_error()->message);
+}
+
+static nn_value op(nn_graph *g,
+                   const char *name,
+                   const nn_value *in,
+                   int n_in,
+                   const char *attr,
+                   int64_t i,
+                   double f) {
+    nn_value out;
+    nn_attr a = {.name = attr, .i = {i}, .count = 1, .f = f};
+    ok(nn_graph_op(g, name, in, n_in, &a, attr ? 1 : 0, &out));
+    return out;
+}
+
+static nn_value
+conv_bn_relu(nn_graph *g, const char *name, nn_value x, int64_t in, int64_t out) {
+    static const char *const part[] = {"weight", "scale", "shift", "mean", "var"};
+    nn_value v[5], y;
+    char text[32];
+    for (int i = 0; i < 5; i++) {
+        strcpy(text, name);
+        strcat(text, part[i]);
+        if (i == 0)
+            ok(nn_graph_param(g, text, (nn_shape){4, {out, in, 3, 3}},
+                              NN_INIT_KAIMING_NORMAL, true, &v[i]));
+        else if (i < 3)
+            ok(nn_graph_param(g, text, (nn_shape){1, {out}},
+                              i == 1 ? NN_INIT_ONE : NN_INIT_ZERO, false, &v[i]));
+        else
+            ok(nn_graph_buffer(g, text, (nn_shape){1, {out}},
+                               i == 4 ? NN_INIT_ONE : NN_INIT_ZERO, &v[i]));
+    }
+    y = op(g, "conv2d", (nn_value[]){x, v[0]}, 2, "pad", 1, 0);
+    y = op(g, "batch_norm", (nn_value[]){y, v[1], v[2], v[3], v[4]}, 5, NULL, 0, 0);
+    return op(g, "relu", &y, 1, NULL, 0, 0);
+}
+
+static void net_open(net *t, int threads) {
+    memset(t, 0, sizeof *t);
+    assay_ctx_options o = ASSAY_CTX_OPTIONS_INIT;
+    o.threads = threads;
+    ok(assay_ctx_create(&t->ctx, &o));
+    ok(nn_graph_create(&t->graph, t->ctx));
+    nn_graph *g = t->graph;
+    nn_value v, w, b;
+    ok(nn_graph_input(g, "images", ASSAY_F32, (nn_shape){4, {0, C, H, W}}, &t->images));
+    ok(nn_graph_input(g, "labels", ASSAY_I32, (nn_shape){1, {0}}, &t->labels));
+    v = conv_bn_relu(g, "a.", t->images, C, 5);
+    t->pooled = op(g, "max_pool", &v, 1, "kernel", 2, 0);
+    v = conv_bn_relu(g, "b.", t->pooled, 5, 5);
+    v = op(g, "add", (nn_value[]){v, t->pooled}, 2, NULL, 0, 0);
+    t->features = op(g, "global_avg_pool", &v, 1, NULL, 0, 0);
+    ok(nn_graph_param(g, "fc.weight", (nn_shape){2, {K, 5}}, NN_INIT_KAIMING_UNIFORM,
+                      true, &w));
+    ok(nn_graph_param(g, "fc.bias", (nn_shape){1, {K}}, NN_INIT_KAIMING_UNIFORM, false,
+                      &b));
+    t->logits = op(g, "linear", (nn_value[]){t->features, w, b}, 3, NULL, 0, 0);
+    t->loss = op(g, "cross_entropy", (nn_value[]){t->logits, t->labels}, 2, "smoothing",
+                 0, 0.1);
+    t->margin = op(g, "margin", (nn_value[]){t->logits, t->labels}, 2, NULL, 0, 0);
+    ok(nn_graph_name(g, t->logits, "logits"));
+    ok(nn_weights_create(&t->weights, t->ctx, g, 3));
+    rng r = rng_at(5, RNG_TEST, 0, 0);
+    for (size_t i = 0; i < BATCH * C * H * W; i++)
+        t->image[i] = (float)rng_normal(&r);
+    for (size_t i = 0; i < BATCH; i++)
+        t->label[i] = (int32_t)rng_below(&r, K);
+    /* Scales and running statistics away from their plain beginnings. */
+    for (size_t i = 0; i < g->n_params; i++) {
+        nn_param_info p = nn_graph_param_at(g, i);
+        for (size_t k = 0; p.shape.ndim == 1 && k < p.count; k++)
+            t->weights.params[p.offset + k] += 0.2f * (float)rng_normal(&r);
+    }
+    for (size_t k = 0; k < g->buffer_floats; k++)
+        t->weights.buffers[k] += 0.3f * (float)rng_uniform(&r);
+}
+
+static void net_close(net *t) {
+    nn_weights_destroy(&t->weights, t->ctx);
+    nn_graph_destroy(t->graph);
+    assay_ctx_destroy(t->ctx);
+}
+
+static nn_exec *
+exec_of(net *t, nn_mode mode, nn_value target, const nn_value *keep, int n_keep) {
+    nn_exec *e;
+    nn_exec_options o = {
+        .mode = mode, .batch = BATCH, .keep = keep, .n_keep = n_keep, .target = target};
+    ok(nn_exec_create(&e, t->ctx, t->graph, &t->weights, &o));
+    return e;
+}
+
+static void forward(const net *t, nn_exec *e, int n) {
+    memcpy(nn_exec_input(e, t->images), t->image, (size_t)n * C * H * W * sizeof(float));
+    if (nn_exec_input(e, t->labels))
+        memcpy(nn_exec_input(e, t->labels), t->label, (size_t)n * sizeof(int32_t));
+    ok(nn_exec_forward(e, n));
+}
+
+static const float seed[BATCH] = {0.5f, -1.0f, 2.0f, 0.25f, 1.0f, -0.75f};
+
+/* sum_i seed_i target_i over n examples, every node by its reference. */
+static double
+interpret(const net *t, const double *params, bool training, nn_value target, int n) {
+    const nn_graph *g = t->graph;
+    double **value = calloc(g->n_values, sizeof *value), *none[NN_MAX_INPUTS] = {0};
+    assert_non_null(value);
+    for (size_t v = 0; v < g->n_values; v++) {
+        const nn_value_info *i = &g->value[v];
+        bool flat = i->kind == NN_KIND_PARAM || i->kind == NN_KIND_BUFFER;
+        size_t count = flat ? i->count : (size_t)nn_shape_each(&i->shape) * (size_t)n;
+        value[v] = calloc(count, sizeof **value);
+        assert_non_null(value[v]);
+        for (size_t k = 0; k < count && i->kind != NN_KIND_ACTIVATION; k++)
+            value[v][k] = i->kind == NN_KIND_PARAM ? params[i->offset + k]
+                          : i->kind == NN_KIND_BUFFER
+                              ? (double)t->weights.buffers[i->offset + k]
+                          : i->dtype == ASSAY_I32 ? (double)t->label[k]
+                                                  : (double)t->image[k];
+    }
+    for (size_t k = 0; k < g->n_nodes; k++) {
+        const nn_node *node = &g->node[k];
+        const double *in[NN_MAX_INPUTS] = {0};
+        for (int i = 0; i < node->n_in; i++)
+            in[i] = value[node->in[i]];
+        node->op->reference(node, n, training, in, value[node->out], NULL, none);
+    }
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += (double)seed[i] * value[target][i];
+    for (size_t v = 0; v < g->n_values; v++)
+        free(value[v]);
+    free(value);
+    return sum;
+}
+
+/* A gradient against differences of the interpreter, for every parameter. */
+static void
+check_gradient(const net *t, const float *grad, bool training, nn_value target, int n) {
+    size_t count = nn_graph_param_floats(t->graph);
+    double *params = calloc(count, sizeof *params);
+    assert_non_null(params);
+    for (size_t k = 0; k < count; k++)
+        params[k] = (double)t->weights.params[k];
+    for (size_t k = 0; k < count; k++) {
+        double at = params[k], h = 1e-6;
+        params[k] = at + h;
+        double up = interpret(t, params, training, target, n);
+        params[k] = at - h;
+        double down = interpret(t, params, training, target, n);
+        params[k] = at;
+        double slope = (up - down) / (2 * h);
+        if (!(fabs(slope - (double)grad[k]) <= 1e-4 * (1 + fabs(slope))))
+            fail_msg("parameter %zu: %.9g, differences say %.9g", k, (double)grad[k],
+                     slope);
+    }
+    free(params);
+}
+
+static void gradient_of_the_batch(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    nn_weights before;
+    ok(nn_weights_create(&before, t.ctx, t.graph, 3));
+    size_t floats = nn_graph_buffer_floats(t.graph);
+    memcpy(before.buffers, t.weights.buffers, floats * sizeof(float));
+    nn_exec *e = exec_of(&t, NN_TRAIN, t.loss, NULL, 0);
+    for (int n = BATCH; n >= 1; n -= 5) {
+        forward(&t, e, n);
+        ok(nn_exec_backward(e, seed));
+        /* The interpreter does not look at running statistics in training. */
+        check_gradient(&t, nn_exec_grads(e), true, t.loss, n);
+    }
+    assert_true(memcmp(before.buffers, t.weights.buffers, floats * sizeof(float)) != 0);
+    assert_true(nn_exec_arena_bytes(e) < nn_exec_unshared_bytes(e));
+    nn_exec_destroy(e);
+    nn_weights_destroy(&before, t.ctx);
+    net_close(&t);
+}
+
+static void gradients_of_examples(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    nn_exec *e = exec_of(&t, NN_CAPTURE, t.margin, NULL, 0);
+    size_t count = nn_graph_param_floats(t.graph), seen = 0;
+    float *sum = calloc(count, sizeof *sum), *one = calloc(count, sizeof *one);
+    forward(&t, e, 5);
+    ok(nn_exec_backward(e, seed));
+    assert_int_equal(nn_exec_factor_count(e), 5);
+    for (int k = 0; k < nn_exec_factor_count(e); k++) {
+        nn_factor f = nn_exec_factor(e, k);
+        float *scratch = calloc(nn_factor_scratch(&f), sizeof *scratch);
+        assert_int_equal(f.n, 5);
+        for (int i = 0; i < f.n; i++) {
+            nn_factor_gradient(&f, i, one, scratch);
+            for (size_t j = 0; j < f.weight_count; j++)
+                sum[f.weight_offset + j] += one[j];
+            for (size_t j = 0; j < f.bias_count; j++)
+                sum[f.bias_offset + j] += one[f.weight_count + j];
+        }
+        seen += f.weight_count + f.bias_count;
+        free(scratch);
+    }
+    assert_int_equal(seen, count);
+    check_gradient(&t, sum, false, t.margin, 5);
+    free(sum);
+    free(one);
+    nn_exec_destroy(e);
+    net_close(&t);
+}
+
+/* Keeping every value forbids all fusing; the forward pass must give the same bits. */
+static void fused_passes_change_nothing(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    nn_value keep[64];
+    int n_keep = 0;
+    for (size_t v = 0; v < t.graph->n_values; v++)
+        if (t.graph->value[v].kind == NN_KIND_ACTIVATION)
+            keep[n_keep++] = (nn_value)v;
+    for (int mode = NN_TRAIN; mode <= NN_CAPTURE; mode++) {
+        nn_value last[] = {t.logits, t.pooled};
+        nn_exec *apart = exec_of(&t, (nn_mode)mode, t.loss, keep, n_keep);
+        nn_exec *fused = exec_of(&t, (nn_mode)mode, t.loss, last, 2);
+        forward(&t, apart, BATCH);
+        forward(&t, fused, BATCH);
+        assert_memory_equal(nn_exec_value(apart, t.logits),
+                            nn_exec_value(fused, t.logits), BATCH * K * sizeof(float));
+        assert_memory_equal(nn_exec_value(apart, t.pooled),
+                            nn_exec_value(fused, t.pooled),
+                            BATCH * 5 * 4 * 5 * sizeof(float));
+        if (mode == NN_TRAIN) {
+            ok(nn_exec_backward(apart, seed));
+            ok(nn_exec_backward(fused, seed));
+            const float *a = nn_exec_grads(apart), *b = nn_exec_grads(fused);
+            for (size_t k = 0; k < nn_graph_param_floats(t.graph); k++)
+                assert_true(fabsf(a[k] - b[k]) <= 1e-4f * (1 + fabsf(a[k])));
+        }
+        assert_null(nn_exec_value(fused, t.features));
+        nn_exec_destroy(apart);
+        nn_exec_destroy(fused);
+    }
+    net_close(&t);
+}
+
+static void steady_state_allocates_nothing(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    for (int half = 0; half < 2; half++) {
+        nn_exec *e;
+        nn_exec_options o = {.mode = NN_TRAIN,
+                             .batch = BATCH,
+                             .target = t.loss,
+                             .dtype = half ? ASSAY_BF16 : ASSAY_F32};
+        ok(nn_exec_create(&e, t.ctx, t.graph, &t.weights, &o));
+        uint64_t before = 0;
+        for (int step = 0; step < 8; step++) {
+            forward(&t, e, step % 2 ? BATCH - 2 : BATCH);
+            ok(nn_exec_backward(e, seed));
+            if (step == 1)
+                before = mem_alloc_count(t.ctx);
+        }
+        assert_true(mem_alloc_count(t.ctx) == before);
+        nn_exec_destroy(e);
+    }
+    net_close(&t);
+}
+
+typedef struct fleet {
+    net *t;
+    float *result; /* [models][params] */
+    size_t count;
+} fleet;
+
+/* Three training steps of plain descent from its own seed. */
+static assay_status train_one(void *arg, int worker, size_t begin, size_t end) {
+    (void)worker;
+    const fleet *f = arg;
+    assay_status status = ASSAY_OK;
+    for (size_t i = begin; i < end; i++) {
+        nn_weights w = {0};
+        nn_exec *e = NULL;
+        nn_exec_options o = {.mode = NN_TRAIN, .batch = BATCH, .target = f->t->loss};
+        ASSAY_TRY(nn_weights_create(&w, f->t->ctx, f->t->graph, i));
+        ASSAY_TRY(nn_exec_create(&e, f->t->ctx, f->t->graph, &w, &o));
+        for (int step = 0; step < 3; step++) {
+            forward(f->t, e, BATCH);
+            ASSAY_TRY(nn_exec_backward(e, seed));
+            for (size_t k = 0; k < f->count; k++)
+                w.params[k] -= 0.01f * nn_exec_grads(e)[k];
+        }
+        memcpy(f->result + i * f->count, w.params, f->count * sizeof(float));
+        nn_exec_destroy(e);
+        nn_weights_destroy(&w, f->t->ctx);
+    }
+done:
+    return status;
+}
+
+static void executors_side_by_side_agree(void **state) {
+    (void)state;
+    enum { MODELS = 6 };
+    float *result[2];
+    size_t count = 0;
+    for (int threads = 1; threads <= 2; threads++) {
+        net t;
+        net_open(&t, threads);
+        count = nn_graph_param_floats(t.graph);
+        float *to = calloc(MODELS * count, sizeof *to);
+        assert_non_null(to);
+        result[threads - 1] = to;
+        fleet f = {&t, to, count};
+        ok(assay_parallel_for(t.ctx, MODELS, 1, train_one, &f));
+        net_close(&t);
+    }
+    assert_memory_equal(result[0], result[1], MODELS * count * sizeof(float));
+    free(result[0]);
+    free(result[1]);
+}
+
+static void running_statistics_move_as_pytorchs(void **state) {
+    (void)state;
+    assay_ctx *ctx;
+    assay_ctx_options co = ASSAY_CTX_OPTIONS_INIT;
+    ok(assay_ctx_create(&ctx, &co));
+    nn_graph *g;
+    nn_value x, v[5], y;
+    nn_weights w;
+    nn_exec *e;
+    ok(nn_graph_create(&g, ctx));
+    ok(nn_graph_input(g, "x", ASSAY_F32, (nn_shape){2, {0, 1}}, &x));
+    v[0] = x;
+    ok(nn_graph_param(g, "s", (nn_shape){1, {1}}, NN_INIT_ONE, false, &v[1]));
+    ok(nn_graph_param(g, "b", (nn_shape){1, {1}}, NN_INIT_ZERO, false, &v[2]));
+    ok(nn_graph_buffer(g, "m", (nn_shape){1, {1}}, NN_INIT_ZERO, &v[3]));
+    ok(nn_graph_buffer(g, "v", (nn_shape){1, {1}}, NN_INIT_ONE, &v[4]));
+    y = op(g, "batch_norm", v, 5, NULL, 0, 0);
+    ok(nn_weights_create(&w, ctx, g, 0));
+    nn_exec_options o = {
+        .mode = NN_TRAIN, .batch = 4, .keep = &y, .n_keep = 1, .target = -1};
+    ok(nn_exec_create(&e, ctx, g, &w, &o));
+    memcpy(nn_exec_input(e, x), (float[]){1, 2, 3, 6}, 4 * sizeof(float));
+    ok(nn_exec_forward(e, 4));
+    /* mean 3, unbiased variance 14/3: running = 0.9 old + 0.1 new */
+    assert_true(fabsf(w.buffers[0] - 0.3f) < 1e-6f);
+    assert_true(fabsf(w.buffers[1] - (0.9f + 1.4f / 3)) < 1e-6f);
+    assert_true(fabsf(nn_exec_value(e, y)[3] - 3 / sqrtf(3.5f + 1e-5f)) < 1e-5f);
+    nn_exec_destroy(e);
+    nn_weights_destroy(&w, ctx);
+    nn_graph_destroy(g);
+    assay_ctx_destroy(ctx);
+}
+
+static void input_gradients_are_there(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    nn_exec *e = exec_of(&t, NN_CAPTURE, t.loss, &t.images, 1);
+    forward(&t, e, BATCH);
+    ok(nn_exec_backward(e, seed));
+    double *params = calloc(nn_graph_param_floats(t.graph), sizeof *params);
+    for (size_t k = 0; k < nn_graph_param_floats(t.graph); k++)
+        params[k] = (double)t.weights.params[k];
+    const float *got = nn_exec_input_grad(e, t.images);
+    assert_non_null(got);
+    for (size_t k = 0; k < BATCH * C * H * W; k += 37) {
+        float at = t.image[k];
+        t.image[k] = at + 0.0009765625f;
+        double up = interpret(&t, params, false, t.loss, BATCH);
+        t.image[k] = at - 0.0009765625f;
+        double down = interpret(&t, params, false, t.loss, BATCH);
+        t.image[k] = at;
+        double slope = (up - down) / 0.001953125;
+        assert_true(fabs(slope - (double)got[k]) <= 2e-3 * (1 + fabs(slope)));
+    }
+    free(params);
+    nn_exec_destroy(e);
+    net_close(&t);
+}
+
+static void wrong_use_is_refused(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    nn_graph *g = t.graph;
+    nn_value v, in[] = {t.images, t.logits};
+    nn_attr typo = {.name = "strid", .i = {1}, .count = 1};
+    assert_int_equal(nn_graph_op(g, "conv3d", in, 1, NULL, 0, &v), ASSAY_E_NOTFOUND);
+    assert_int_equal(v, -1);
+    assert_int_equal(nn_graph_op(g, "relu", in, 2, NULL, 0, &v), ASSAY_E_INVALID);
+    assert_int_equal(nn_graph_op(g, "relu", in, 1, &typo, 1, &v), ASSAY_E_INVALID);
+    assert_int_equal(nn_graph_op(g, "add", in, 2, NULL, 0, &v), ASSAY_E_SHAPE);
+    assert_non_null(strstr(assay_last_error()->message, "[N,4]"));
+    assert_int_equal(nn_graph_op(g, "conv2d", in, 2, NULL, 0, &v), ASSAY_E_SHAPE);
+    assert_int_equal(nn_graph_op(g, "max_pool", in, 1, NULL, 0, &v), ASSAY_E_INVALID);
+    nn_attr wide = {.name = "kernel", .i = {40}, .count = 1};
+    assert_int_equal(nn_graph_op(g, "max_pool", in, 1, &wide, 1, &v), ASSAY_E_SHAPE);
+    assert_int_equal(nn_graph_op(g, "margin", in, 2, NULL, 0, &v), ASSAY_E_SHAPE);
+    assert_int_equal(nn_graph_name(g, t.loss, "logits"), ASSAY_E_INVALID);
+    assert_int_equal(
+        nn_graph_param(g, "fc.bias", (nn_shape){1, {1}}, NN_INIT_ZERO, false, &v),
+        ASSAY_E_INVALID);
+    assert_int_equal(
+        nn_graph_param(g, "empty", (nn_shape){2, {3, 0}}, NN_INIT_ZERO, false, &v),
+        ASSAY_E_SHAPE);
+    assert_int_equal(nn_graph_input(g, "closed", ASSAY_F32, (nn_shape){2, {3, 4}}, &v),
+                     ASSAY_E_SHAPE);
+    assert_int_equal(nn_graph_find(g, "logits"), t.logits);
+    assert_true(nn_graph_find(g, "nothing") < 0);
+
+    nn_exec *e = NULL;
+    nn_exec_options o = {.mode = NN_EVAL, .batch = 0, .target = t.loss};
+    assert_int_equal(nn_exec_create(&e, t.ctx, g, &t.weights, &o), ASSAY_E_INVALID);
+    assert_null(e);
+    o.batch = BATCH;
+    o.target = t.images;
+    assert_int_equal(nn_exec_create(&e, t.ctx, g, &t.weights, &o), ASSAY_E_INVALID);
+    o.target = t.loss;
+    ok(nn_exec_create(&e, t.ctx, g, &t.weights, &o));
+    assert_int_equal(nn_exec_forward(e, BATCH + 1), ASSAY_E_INVALID);
+    forward(&t, e, BATCH);
+    assert_int_equal(nn_exec_backward(e, seed), ASSAY_E_INVALID);
+    ((int32_t *)nn_exec_input(e, t.labels))[1] = K;
+    assert_int_equal(nn_exec_forward(e, BATCH), ASSAY_E_INVALID);
+    nn_exec_destroy(e);
+    e = exec_of(&t, NN_TRAIN, t.loss, NULL, 0);
+    assert_int_equal(nn_exec_backward(e, seed), ASSAY_E_INVALID);
+    forward(&t, e, BATCH);
+    ok(nn_exec_backward(e, seed));
+    assert_int_equal(nn_exec_backward(e, seed), ASSAY_E_INVALID);
+    nn_exec_destroy(e);
+    net_close(&t);
+}
+
+static void weights_follow_their_seed(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    nn_weights a, b;
+    ok(nn_weights_create(&a, t.ctx, t.graph, 11));
+    ok(nn_weights_create(&b, t.ctx, t.graph, 11));
+    size_t n = nn_graph_param_floats(t.graph);
+    assert_memory_equal(a.params, b.params, n * sizeof(float));
+    nn_weights_destroy(&b, t.ctx);
+    ok(nn_weights_create(&b, t.ctx, t.graph, 12));
+    assert_true(memcmp(a.params, b.params, n * sizeof(float)) != 0);
+    nn_param_info fc = nn_graph_param_at(t.graph, nn_graph_param_count(t.graph) - 2);
+    assert_string_equal(fc.name, "fc.weight");
+    for (size_t k = 0; k < fc.count; k++)
+        assert_true(fabsf(a.params[fc.offset + k]) <= 1 / sqrtf(5));
+    nn_weights_destroy(&a, t.ctx);
+    nn_weights_destroy(&b, t.ctx);
+    net_close(&t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradient_of_the_batch),
+        cmocka_unit_test(gradients_of_examples),
+        cmocka_unit_test(fused_passes_change_nothing),
+        cmocka_unit_test(steady_state_allocates_nothing),
+        cmocka_unit_test(executors_side_by_side_agree),
+        cmocka_unit_test(running_statistics_move_as_pytorchs),
+        cmocka_unit_test(input_gradients_are_there),
+        cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(weights_follow_their_seed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
