@@ -9,6 +9,17 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
 
+static bool detect_crc32c(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("sse4.2") != 0;
+}
+
+static bool detect_sha256(void) {
+    unsigned a, b, c, d;
+    return detect_crc32c() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (b & bit_SHA) != 0;
+}
+
 cpu_isa cpu_detect(void) {
     unsigned a, b, c, d;
     bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
@@ -21,6 +32,12 @@ cpu_isa cpu_detect(void) {
     return CPU_AVX512;
 }
 #else
+static bool detect_crc32c(void) {
+    return false;
+}
+static bool detect_sha256(void) {
+    return false;
+}
 cpu_isa cpu_detect(void) {
     return CPU_NONE;
 }
@@ -42,18 +59,35 @@ const char *cpu_isa_word(cpu_isa isa) {
     return cpu_words[isa];
 }
 
-cpu_isa cpu_isa_used(void) {
-    static atomic_int settled = -1; /* every thread would settle on the same value */
-    int isa = atomic_load_explicit(&settled, memory_order_relaxed);
-    if (isa < 0) {
-        cpu_isa cap;
+/* Bits of settled(); above them the instruction set. */
+enum { KNOWN = 1, CRC32C = 2, SHA256 = 4, ISA_SHIFT = 3 };
+
+/* What to use, found out once: asking the processor is slow under virtual machines. Every
+ * thread would find the same. */
+static unsigned settled(void) {
+    static atomic_uint found;
+    unsigned use = atomic_load_explicit(&found, memory_order_relaxed);
+    if (use == 0) {
+        cpu_isa isa = cpu_detect(), cap;
         const char *word = getenv("ASSAY_ISA");
-        isa = (int)cpu_detect();
-        if (word && cpu_isa_parse(&cap, word) && (int)cap < isa)
-            isa = (int)cap;
-        atomic_store_explicit(&settled, isa, memory_order_relaxed);
+        if (word && cpu_isa_parse(&cap, word) && cap < isa)
+            isa = cap;
+        use = KNOWN | (unsigned)isa << ISA_SHIFT;
+        if (isa != CPU_NONE)
+            use |= (detect_crc32c() ? CRC32C : 0u) | (detect_sha256() ? SHA256 : 0u);
+        atomic_store_explicit(&found, use, memory_order_relaxed);
     }
-    return (cpu_isa)isa;
+    return use;
+}
+
+cpu_isa cpu_isa_used(void) {
+    return (cpu_isa)(settled() >> ISA_SHIFT);
+}
+bool cpu_has_crc32c(void) {
+    return (settled() & CRC32C) != 0;
+}
+bool cpu_has_sha256(void) {
+    return (settled() & SHA256) != 0;
 }
 
 const char *assay_isa_name(void) {

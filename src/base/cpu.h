@@ -18,5 +18,8 @@ const char *cpu_isa_word(cpu_isa isa);
 /* What to use: the detected one, lowered by the environment's ASSAY_ISA. Settled at first
  * use. */
 cpu_isa cpu_isa_used(void);
+/* Instructions for checksums. False when the instruction set in use is "none". */
+bool cpu_has_crc32c(void);
+bool cpu_has_sha256(void);
 
 #endif
