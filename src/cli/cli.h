@@ -39,7 +39,8 @@ typedef struct cli_option {
     const char *choices; /* "raw|jpg|keep" */
     const char *help;    /* one phrase, for the screen and the manual */
     const char *more;    /* further sentences for the manual; NULL: none */
-    bool no_trace;       /* leaves no trace in what is written; see cli_command_line */
+    bool required;
+    bool no_trace; /* leaves no trace in what is written; see cli_command_line */
 } cli_option;
 
 /* Rows that mean the same wherever they stand. */

@@ -84,6 +84,8 @@ static void screen_options(text *t, const cli_option *table) {
         help_initial(&initial, o);
         if (initial.used)
             text_add(&words, " [%s]", text_str(&initial));
+        if (o->required)
+            text_add(&words, " (needed)");
         text_fill(t, text_str(&words), 26, HELP_WIDTH);
         text_add(t, "\n");
         t->failed |= words.failed || initial.failed;

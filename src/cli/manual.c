@@ -58,6 +58,8 @@ static void options(text *t, const manual_form *form, const cli_option *table) {
         help_initial(&initial, o);
         if (initial.used)
             text_add(&words, " Unless given: %s.", text_str(&initial));
+        if (o->required)
+            text_add(&words, " Needed.");
         form->item(t, text_str(&term), text_str(&value), text_str(&words));
         t->failed |= term.failed || value.failed || words.failed || initial.failed;
         text_free(&term);

@@ -348,6 +348,30 @@ static assay_status add_table(cli_args *args, cli_error *e, const cli_option *ta
     return ASSAY_OK;
 }
 
+/* Whether all that must be there is. */
+static assay_status
+complete(const cli_args *args, cli_error *e, const assay_verb *verb) {
+    size_t required;
+    (void)positionals(verb, &required);
+    if (args->positional_count < required) {
+        const cli_positional *p = &verb->positionals[args->positional_count];
+        cli_fail(e, ASSAY_E_INVALID, "%s is missing", p->name);
+        cli_fail_where(e, "assay %s; %s: %s", verb->name, p->name, p->help);
+        cli_fail_help(e, "'assay %s -h' shows examples", verb->name);
+        return ASSAY_E_INVALID;
+    }
+    for (size_t i = 0; i < args->count; i++) {
+        const cli_option *o = args->value[i].option;
+        if (o->required && args->value[i].origin == CLI_FROM_TABLE) {
+            cli_fail(e, ASSAY_E_INVALID, "--%s=%s is missing", o->name, o->value);
+            cli_fail_where(e, "assay %s; --%s: %s", verb->name, o->name, o->help);
+            cli_fail_help(e, "'assay %s -h' shows examples", verb->name);
+            return ASSAY_E_INVALID;
+        }
+    }
+    return ASSAY_OK;
+}
+
 assay_status cli_parse(
     cli_args *args, cli_error *e, const assay_verb *verb, int argc, char *const *argv) {
     *args = (cli_args){.action = CLI_ACT_RUN};
@@ -367,15 +391,8 @@ assay_status cli_parse(
         else
             status = cluster(&w, word + 1);
     }
-    size_t required;
-    (void)positionals(verb, &required);
-    if (status == ASSAY_OK && args->action == CLI_ACT_RUN &&
-        args->positional_count < required) {
-        const cli_positional *p = &verb->positionals[args->positional_count];
-        status = cli_fail(e, ASSAY_E_INVALID, "%s is missing", p->name);
-        cli_fail_where(e, "assay %s; %s: %s", verb->name, p->name, p->help);
-        cli_fail_help(e, "'assay %s -h' shows examples", verb->name);
-    }
+    if (status == ASSAY_OK && args->action == CLI_ACT_RUN)
+        status = complete(args, e, verb);
     if (status != ASSAY_OK)
         cli_args_free(args);
     return status;
@@ -399,6 +416,7 @@ bool cli_wants_json(int argc, char *const *argv) {
 /* ---- reading values ---- */
 
 static const cli_value *value_of(const cli_args *args, const char *name, cli_type type) {
+    (void)type; /* asserted only */
     for (size_t i = 0; i < args->count; i++) {
         const cli_option *o = args->value[i].option;
         if (strcmp(o->name, name) == 0) {
