@@ -221,8 +221,8 @@ static void every_cut(void **state) {
 
 static void golden(void **state) {
     (void)state;
-    assay_ctx *ctx = test_ctx(1);
     test_path p = test_shared("golden/jpg2w.000.0.islow.npy");
+    assay_ctx *ctx = test_ctx(1);
     npy_array a;
     assert_ok(npy_open(&a, ctx, p.text, false));
     assert_int_equal(a.dtype, ASSAY_U8);

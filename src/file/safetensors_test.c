@@ -166,10 +166,11 @@ static void every_cut_and_length(void **state) {
 static void real_models(void **state) {
     (void)state;
     static const char *const names[] = {"data/models/mobilenet", "data/models/taef2"};
+    const test_path folders[] = {test_shared(names[0]), test_shared(names[1])};
     assay_ctx *ctx = test_ctx(1);
     int seen = 0;
     for (size_t i = 0; i < 2; i++) {
-        test_path folder = test_shared(names[i]);
+        test_path folder = folders[i];
         os_names files;
         assert_ok(os_list_dir(ctx, folder.text, &files));
         for (size_t k = 0; k < files.count; k++) {
