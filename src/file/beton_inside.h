@@ -1,0 +1,80 @@
+/* Inside of the container: what reader, writer and section share. Format: docs/format.md.
+ */
+#ifndef FILE_BETON_INSIDE_H
+#define FILE_BETON_INSIDE_H
+
+#include "file/beton.h"
+
+enum {
+    BETON_VERSION = 2,
+    BETON_HEADER_BYTES = 24,
+    BETON_DESCRIPTOR_BYTES = 1041,
+    BETON_NAME_BYTES = 16,
+    BETON_ENTRY_BYTES = 24,
+    BETON_MIN_PAGE = 1 << 12, /* of our writer */
+};
+
+/* Lays out the cells of a metadata row as C would; returns the stride. Types must have
+ * cells. */
+uint32_t beton_lay_out(beton_field *fields, int n);
+
+/* ---- our section: records from `begin`, a trailer that ends where the table starts ----
+ */
+#define SECTION_MAGIC "ASSAYSEC"
+enum {
+    SECTION_VERSION = 1,
+    SECTION_ALIGN = 8,
+    SECTION_TRAILER_BYTES = 64,
+    SECTION_RECORD_BYTES = 24, /* before the value */
+    SECTION_SUMS_BYTES = 48,   /* of the checksums' value, before the pages' */
+};
+
+typedef struct section_record {
+    uint32_t tag;
+    const uint8_t *value; /* into the file */
+    size_t bytes;
+} section_record;
+
+typedef struct section {
+    bool present;
+    uint64_t begin, end; /* in the file; `end` is where the allocation table starts */
+    section_record *record;
+    size_t count;
+} section;
+
+/* Looks for a section that ends at `end` and starts at `floor` or later; checks trailer,
+ * records and the values' checksums. FORMAT, VERSION; absent is fine. Free with
+ * section_free. */
+ASSAY_MUST_CHECK assay_status section_read(section *out,
+                                           assay_ctx *ctx,
+                                           const uint8_t *file,
+                                           uint64_t file_bytes,
+                                           uint64_t floor,
+                                           uint64_t end);
+void section_free(section *s, assay_ctx *ctx);
+const section_record *section_find(const section *s, uint32_t tag);
+/* Whether the bytes between and behind the records are zero. FORMAT */
+ASSAY_MUST_CHECK assay_status section_check_gaps(const section *s, const uint8_t *file);
+
+/* For the writer: bytes before a record's value, and the trailer. */
+void section_put_record(uint8_t out[SECTION_RECORD_BYTES],
+                        uint32_t tag,
+                        const void *value,
+                        size_t bytes);
+uint64_t section_padded(uint64_t bytes); /* up to SECTION_ALIGN */
+void section_put_trailer(uint8_t out[SECTION_TRAILER_BYTES],
+                         uint32_t records,
+                         uint64_t begin,
+                         uint64_t record_bytes,
+                         uint64_t file_bytes);
+
+/* The value of BETON_TAG_CHECKSUMS, without the pages' sums that follow. */
+typedef struct section_sums {
+    uint32_t page_size;
+    uint64_t pages, pages_begin;
+    uint32_t head, metadata, table;
+} section_sums;
+void section_put_sums(uint8_t out[SECTION_SUMS_BYTES], const section_sums *s);
+section_sums section_get_sums(const uint8_t in[SECTION_SUMS_BYTES]);
+
+#endif
