@@ -5,7 +5,7 @@
 #   make check      installs what is missing, builds with sanitizers, runs every test
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make fuzz       every fuzz target for FUZZ_SECONDS
-#   make bench      the measurements
+#   make bench      builds the benchmarks and studies of bench/
 #   make format     clang-format over all sources
 #   make clean      removes build/
 
@@ -44,8 +44,9 @@ fuzz: build/fuzz/build.ninja
 	cmake --build --preset fuzz -j $(JOBS)
 	tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
-bench: all
-	bench/run.sh
+bench: build/release/build.ninja
+	cmake --build --preset release --target bench -j $(JOBS)
+	@echo "built; each runs by hand:" && ls build/release/bench/*
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
