@@ -100,4 +100,11 @@ static inline test_path test_shared(const char *name) {
     return p;
 }
 
+/* Unpacks a .gz with the gzip program, which every system has. */
+static inline void test_gunzip(const test_path *from, const test_path *to) {
+    char command[2 * sizeof from->text + 32];
+    (void)snprintf(command, sizeof command, "gzip -dc '%s' > '%s'", from->text, to->text);
+    assert_int_equal(system(command), 0);
+}
+
 #endif

@@ -1,0 +1,29 @@
+/* Inside of the image room: what image.c calls in the adapters. */
+#ifndef IMAGE_INSIDE_H
+#define IMAGE_INSIDE_H
+
+#include "image/image.h"
+
+enum { IMAGE_MAX_SIDE = 65535, IMAGE_MAX_PIXELS = 1 << 28 };
+
+/* SHAPE above the limits. */
+ASSAY_MUST_CHECK assay_status image_check_size(uint64_t width, uint64_t height);
+/* FORMAT when so few bytes can't hold such an image: `bytes_each` is what one byte of a file may
+ * stand for at the very most. Asked before memory is taken. */
+ASSAY_MUST_CHECK assay_status
+image_check_plausible(uint64_t decoded_bytes, size_t n, uint64_t bytes_each);
+
+/* libjpeg.c; `info` without orientation */
+ASSAY_MUST_CHECK assay_status jpeg_peek(assay_ctx *ctx, const uint8_t *data, size_t n,
+                                        image_info *info);
+ASSAY_MUST_CHECK assay_status jpeg_decode(image *out, const uint8_t *data, size_t n,
+                                          bool fast_idct);
+/* spng.c */
+ASSAY_MUST_CHECK assay_status png_peek(assay_ctx *ctx, const uint8_t *data, size_t n,
+                                       image_info *info);
+ASSAY_MUST_CHECK assay_status png_decode(image *out, const uint8_t *data, size_t n);
+
+/* exif.c: EXIF orientation of a JPEG or PNG file, 1..8; 1 when there is none that makes sense. */
+int exif_orientation(image_kind kind, const uint8_t *data, size_t n);
+
+#endif
