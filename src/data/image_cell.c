@@ -30,31 +30,35 @@ assay_status image_cell_payload(const beton_file *f,
     return beton_payload(f, sample, field, c->ptr, want, data, bytes);
 }
 
-assay_status image_cell_decode(
-    image *out, const beton_file *f, uint64_t sample, int field, bool orient) {
+assay_status
+image_cell_pixels(image *out, const image_cell *c, const uint8_t *data, uint64_t bytes) {
+    assay_status status = ASSAY_OK;
+    image_info info;
+    if (c->mode == CELL_RAW) {
+        ASSAY_TRY(image_resize_storage(out, c->width, c->height));
+        memcpy(out->rgb, data, (size_t)bytes);
+        return ASSAY_OK;
+    }
+    ASSAY_TRY(image_peek(out->ctx, data, (size_t)bytes, &info));
+    if (info.width != c->width || info.height != c->height)
+        ASSAY_FAIL(ASSAY_E_FORMAT, "the image's cell says %d x %d, its data %d x %d",
+                   c->width, c->height, info.width, info.height);
+    ASSAY_TRY(
+        image_decode(out, data, (size_t)bytes, &(image_decode_options){.orient = true}));
+done:
+    return status;
+}
+
+assay_status
+image_cell_decode(image *out, const beton_file *f, uint64_t sample, int field) {
     assay_status status = ASSAY_OK;
     const uint8_t *data;
     uint64_t bytes;
     image_cell c = image_cell_get(beton_cell(f, sample, field));
     ASSAY_TRY(image_cell_payload(f, sample, field, &c, &data, &bytes));
-    if (c.mode == CELL_RAW) {
-        ASSAY_TRY(image_resize_storage(out, c.width, c.height));
-        memcpy(out->rgb, data, (size_t)bytes);
-        return ASSAY_OK;
-    }
-    image_info info;
-    status = image_peek(out->ctx, data, (size_t)bytes, &info);
-    if (status == ASSAY_OK && (info.width != c.width || info.height != c.height)) {
-        err_set(ASSAY_E_FORMAT, "the image's cell says %d x %d, its data %d x %d",
-                c.width, c.height, info.width, info.height);
-        status = ASSAY_E_FORMAT;
-    }
-    if (status == ASSAY_OK)
-        status = image_decode(out, data, (size_t)bytes,
-                              &(image_decode_options){.orient = orient});
-    if (status != ASSAY_OK)
-        err_where("%s: sample %llu, field '%s'", beton_path(f),
-                  (unsigned long long)sample, beton_field_at(f, field)->name);
+    ASSAY_TRY_AT(image_cell_pixels(out, &c, data, bytes), "%s: sample %llu, field '%s'",
+                 beton_path(f), (unsigned long long)sample,
+                 beton_field_at(f, field)->name);
 done:
     return status;
 }

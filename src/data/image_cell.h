@@ -28,9 +28,16 @@ ASSAY_MUST_CHECK assay_status image_cell_payload(const beton_file *f,
                                                  const image_cell *c,
                                                  const uint8_t **data,
                                                  uint64_t *bytes);
-/* Its pixels. A JPEG must have the cell's size (`orient`: before it is turned upright).
- */
-ASSAY_MUST_CHECK assay_status image_cell_decode(
-    image *out, const beton_file *f, uint64_t sample, int field, bool orient);
+/* The pixels of such a payload, upright: FFCV's files hold no EXIF, ours may (bytes that
+ * were kept). A JPEG must have the cell's size as it is stored. */
+ASSAY_MUST_CHECK assay_status image_cell_pixels(image *out,
+                                                const image_cell *c,
+                                                const uint8_t *data,
+                                                uint64_t bytes);
+/* Both, with the place in errors. */
+ASSAY_MUST_CHECK assay_status image_cell_decode(image *out,
+                                                const beton_file *f,
+                                                uint64_t sample,
+                                                int field);
 
 #endif
