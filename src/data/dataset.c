@@ -3,15 +3,12 @@
  * splits are made by hash. */
 #include "data/dataset.h"
 
-#include "base/json.h"
-#include "data/identity.h"
 #include "data/image_cell.h"
+#include "data/section.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_CLASSES = 1 << 20, MAX_SPLITS = 16 };
 
 typedef struct skipped {
     const char *split, *id, *reason; /* in the JSON tree */
@@ -20,20 +17,18 @@ typedef struct skipped {
 struct dataset {
     assay_ctx *ctx;
     beton_file *file;
+    data_section said;
     int image_field, label_field;
     uint64_t rows, train;
     uint64_t *sample; /* of a row; NULL: the same number */
     int32_t *label;   /* by row */
-    char **class_name;
     int classes;
-    const char *id_bytes; /* NUL-terminated ids... */
-    uint64_t *id_at;      /* ...by sample */
-    buf own_ids;
+    char **number;   /* names of classes that have none */
+    buf ids;         /* made where the file has none... */
+    uint64_t *id_at; /* ...by sample */
     char sha256[65];
     int channels;
-    uint8_t *orientation; /* by sample; NULL: all upright */
     int min_side, median_side, max_side;
-    json_doc *info;
     skipped *skip;
     size_t skips;
 };
@@ -63,112 +58,35 @@ find_field(int *out, const beton_file *f, beton_type type, const char *name) {
     return ASSAY_E_UNSUPPORTED;
 }
 
-/* ---- our section ---- */
+/* ---- what our section says, or FFCV's files leave open ---- */
 
-static assay_status bad_tag(const dataset *d, const char *what) {
-    err_set(ASSAY_E_FORMAT, "the file's own section: %s", what);
-    err_where("%s", beton_path(d->file));
-    return ASSAY_E_FORMAT;
-}
-
-static assay_status parse_tag(json_doc **out, const dataset *d, uint32_t tag) {
-    size_t n;
-    const uint8_t *text = beton_tag(d->file, tag, &n);
-    *out = NULL;
-    if (text == NULL)
+static assay_status make_ids(dataset *d) {
+    assay_status status = ASSAY_OK;
+    if (d->said.id_bytes != NULL)
         return ASSAY_OK;
-    assay_status status = json_parse(out, d->ctx, (const char *)text, n);
-    if (status != ASSAY_OK)
-        err_where("%s: tag %c%c%c%c", beton_path(d->file), (int)(tag & 255),
-                  (int)(tag >> 8 & 255), (int)(tag >> 16 & 255), (int)(tag >> 24));
-    return status;
-}
-
-static assay_status add_class(dataset *d, int c, const char *name) {
-    return mem_strdup(d->ctx, &d->class_name[c], name);
-}
-
-static assay_status read_classes(dataset *d) {
-    assay_status status = ASSAY_OK;
-    json_doc *doc = NULL;
-    ASSAY_TRY(parse_tag(&doc, d, BETON_TAG_CLASSES));
-    if (doc == NULL)
-        goto done;
-    const json_val *names = json_root(doc);
-    size_t n = json_len(names);
-    if (!json_is_arr(names) || n == 0 || n > MAX_CLASSES) {
-        status = bad_tag(d, "the class names are not a list");
-        goto done;
-    }
-    ASSAY_TRY(mem_new(d->ctx, &d->class_name, n, sizeof *d->class_name));
-    d->classes = (int)n;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = json_get_str(json_at(names, i), NULL);
-        if (name == NULL) {
-            status = bad_tag(d, "a class name is not a text");
-            goto done;
-        }
-        ASSAY_TRY(add_class(d, (int)i, name));
-    }
-done:
-    json_doc_destroy(doc);
-    return status;
-}
-
-static assay_status read_ids(dataset *d) {
-    assay_status status = ASSAY_OK;
-    size_t n;
-    const uint8_t *tag = beton_tag(d->file, BETON_TAG_IDS, &n);
-    ASSAY_TRY(mem_new(d->ctx, &d->id_at, (size_t)d->rows + 1, sizeof *d->id_at));
-    if (tag == NULL) {
-        for (uint64_t i = 0; i < d->rows; i++) {
-            d->id_at[i] = d->own_ids.len;
-            buf_fmt(&d->own_ids, "sample/%llu", (unsigned long long)i);
-            buf_add(&d->own_ids, "", 1);
-        }
-        ASSAY_TRY(buf_check(&d->own_ids));
-        d->id_bytes = d->own_ids.data;
-        goto done;
-    }
-    if (n < 16 || le64_get(tag) != d->rows || (n - 16) / 8 < d->rows)
-        return bad_tag(d, "the list of ids has another length than the file");
-    size_t bytes = n - 16 - 8 * (size_t)d->rows;
-    d->id_bytes = (const char *)tag + n - bytes;
+    ASSAY_TRY(mem_new(d->ctx, &d->id_at, (size_t)d->rows, sizeof *d->id_at));
     for (uint64_t i = 0; i < d->rows; i++) {
-        uint64_t at = le64_get(tag + 8 + 8 * i), end = le64_get(tag + 16 + 8 * i);
-        if (at >= end || end > bytes || d->id_bytes[end - 1] != '\0')
-            return bad_tag(d, "the list of ids has an entry outside itself");
-        d->id_at[i] = at;
+        d->id_at[i] = d->ids.len;
+        buf_fmt(&d->ids, "sample/%llu", (unsigned long long)i);
+        buf_add(&d->ids, "", 1);
     }
+    ASSAY_TRY(buf_check(&d->ids));
 done:
     return status;
 }
 
-static assay_status read_orientation(dataset *d, const json_val *pairs) {
-    assay_status status = ASSAY_OK;
-    size_t n = json_len(pairs);
-    if (n == 0)
-        return ASSAY_OK;
-    ASSAY_TRY(mem_new(d->ctx, &d->orientation, (size_t)d->rows, 1));
-    for (size_t i = 0; i < n; i++) {
-        int64_t sample = json_get_int(json_at(json_at(pairs, i), 0), -1);
-        int64_t o = json_get_int(json_at(json_at(pairs, i), 1), 0);
-        if (sample < 0 || (uint64_t)sample >= d->rows || o < 1 || o > 8)
-            return bad_tag(d, "an image's orientation is not one of 1 to 8");
-        d->orientation[sample] = (uint8_t)o;
-    }
-done:
-    return status;
+static const char *id_of(const dataset *d, uint64_t sample) {
+    if (d->said.id_bytes != NULL)
+        return d->said.id_bytes + le64_get(d->said.id_at + 8 * sample);
+    return d->ids.data + d->id_at[sample];
 }
 
 static assay_status read_info(dataset *d) {
     assay_status status = ASSAY_OK;
-    ASSAY_TRY(parse_tag(&d->info, d, BETON_TAG_INFO));
-    const json_val *root = json_root(d->info);
+    const json_val *root = json_root(d->said.info);
     d->channels = (int)json_get_int(json_get(root, "channels"), 0);
     if (d->channels != 1 && d->channels != 3)
         d->channels = 0;
-    ASSAY_TRY(read_orientation(d, json_get(root, "orientation")));
     const json_val *list = json_get(root, "skipped");
     d->skips = json_len(list);
     ASSAY_TRY(mem_new(d->ctx, &d->skip, d->skips + 1, sizeof *d->skip));
@@ -184,66 +102,31 @@ done:
 
 /* ---- splits and labels ---- */
 
-static assay_status read_splits(dataset *d, data_split split[MAX_SPLITS], size_t *count) {
-    assay_status status = ASSAY_OK;
-    json_doc *doc = NULL;
-    uint64_t at = 0;
-    *count = 0;
-    ASSAY_TRY(parse_tag(&doc, d, BETON_TAG_SPLITS));
-    if (doc == NULL)
-        goto done;
-    const json_val *list = json_root(doc);
-    size_t n = json_len(list);
-    if (!json_is_arr(list) || n == 0 || n > MAX_SPLITS) {
-        status = bad_tag(d, "the splits are not a list");
-        goto done;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const json_val *v = json_at(list, i);
-        int64_t begin = json_get_int(json_get(v, "begin"), -1);
-        int64_t end = json_get_int(json_get(v, "end"), -1);
-        if (begin < 0 || end < begin || (uint64_t)begin != at ||
-            (uint64_t)end > d->rows) {
-            status = bad_tag(d, "the splits do not follow each other");
-            goto done;
-        }
-        at = (uint64_t)end;
-        split[i] = (data_split){.begin = (uint64_t)begin, .end = (uint64_t)end};
-        snprintf(split[i].name, sizeof split[i].name, "%.7s",
-                 json_get_str(json_get(v, "name"), ""));
-    }
-    if (at != d->rows) {
-        status = bad_tag(d, "the splits do not cover all rows");
-        goto done;
-    }
-    *count = n;
-done:
-    json_doc_destroy(doc);
-    return status;
+static bool in_test(const dataset *d, uint64_t sample) {
+    for (size_t s = 0; s < d->said.splits; s++)
+        if (sample >= d->said.split[s].begin && sample < d->said.split[s].end)
+            return strcmp(d->said.split[s].name, "train") != 0;
+    return identity_in_test(id_of(d, sample));
 }
 
 /* Training rows come first. A file of ours is in that order already. */
-static assay_status order_rows(dataset *d, const data_split *split, size_t splits) {
+static assay_status order_rows(dataset *d) {
     assay_status status = ASSAY_OK;
-    bool in_order = splits > 0;
-    for (size_t i = 0; i < splits; i++)
-        if (strcmp(split[i].name, "train") == 0) {
-            d->train += split[i].end - split[i].begin;
+    const data_section *said = &d->said;
+    bool in_order = said->splits > 0;
+    for (size_t i = 0; i < said->splits; i++)
+        if (strcmp(said->split[i].name, "train") == 0) {
+            d->train += said->split[i].end - said->split[i].begin;
             in_order = in_order && i == 0;
         }
     if (in_order)
         return ASSAY_OK;
-    ASSAY_TRY(mem_new(d->ctx, &d->sample, (size_t)d->rows + 1, sizeof *d->sample));
+    ASSAY_TRY(mem_new(d->ctx, &d->sample, (size_t)d->rows, sizeof *d->sample));
     uint64_t at = 0;
     for (int test = 0; test < 2; test++) {
-        for (uint64_t i = 0; i < d->rows; i++) {
-            bool in_test = splits == 0 && identity_in_test(d->id_bytes + d->id_at[i]);
-            for (size_t s = 0; s < splits; s++)
-                if (i >= split[s].begin && i < split[s].end)
-                    in_test = strcmp(split[s].name, "train") != 0;
-            if (in_test == (test == 1))
+        for (uint64_t i = 0; i < d->rows; i++)
+            if (in_test(d, i) == (test == 1))
                 d->sample[at++] = i;
-        }
         if (test == 0)
             d->train = at;
     }
@@ -257,7 +140,7 @@ static uint64_t sample_of(const dataset *d, uint64_t row) {
 
 static assay_status read_labels(dataset *d) {
     assay_status status = ASSAY_OK;
-    int64_t most = 0, limit = d->classes > 0 ? d->classes : MAX_CLASSES;
+    int64_t most = 0, limit = d->classes > 0 ? d->classes : SECTION_MAX_CLASSES;
     ASSAY_TRY(mem_new(d->ctx, &d->label, (size_t)d->rows + 1, sizeof *d->label));
     for (uint64_t row = 0; row < d->rows; row++) {
         uint64_t sample = sample_of(d, row);
@@ -275,12 +158,12 @@ static assay_status read_labels(dataset *d) {
     }
     if (d->classes > 0)
         goto done;
-    ASSAY_TRY(mem_new(d->ctx, &d->class_name, (size_t)most + 1, sizeof *d->class_name));
+    ASSAY_TRY(mem_new(d->ctx, &d->number, (size_t)most + 1, sizeof *d->number));
     d->classes = (int)most + 1;
     for (int c = 0; c < d->classes; c++) {
-        char number[16];
-        snprintf(number, sizeof number, "%d", c);
-        ASSAY_TRY(add_class(d, c, number));
+        char text[16];
+        snprintf(text, sizeof text, "%d", c);
+        ASSAY_TRY(mem_strdup(d->ctx, &d->number[c], text));
     }
 done:
     return status;
@@ -329,18 +212,15 @@ done:
     return status;
 }
 
-static assay_status find_identity(dataset *d, const data_split *split, size_t splits) {
+static assay_status find_identity(dataset *d) {
     assay_status status = ASSAY_OK;
     uint8_t digest[32];
-    size_t n;
-    const uint8_t *tag = beton_tag(d->file, BETON_TAG_IDENTITY, &n);
-    if (tag != NULL && n != sizeof digest)
-        return bad_tag(d, "the identity is not of 32 bytes");
-    if (tag != NULL)
-        memcpy(digest, tag, sizeof digest);
+    const data_section *said = &d->said;
+    if (said->hash != NULL)
+        memcpy(digest, said->hash, sizeof digest);
     else
-        ASSAY_TRY(identity_of_file(d->ctx, d->file, (const char *const *)d->class_name,
-                                   (size_t)d->classes, split, splits, digest));
+        ASSAY_TRY(identity_of_file(d->ctx, d->file, (const char *const *)said->class_name,
+                                   said->classes, said->split, said->splits, digest));
     hash_hex(d->sha256, digest);
 done:
     return status;
@@ -350,8 +230,6 @@ done:
 
 static assay_status read_all(dataset *d) {
     assay_status status = ASSAY_OK;
-    data_split split[MAX_SPLITS];
-    size_t splits;
     d->rows = beton_samples(d->file);
     if (d->rows == 0 || d->rows > UINT32_MAX)
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
@@ -359,15 +237,15 @@ static assay_status read_all(dataset *d) {
                    (unsigned long long)d->rows);
     ASSAY_TRY(find_field(&d->image_field, d->file, BETON_IMAGE, "image"));
     ASSAY_TRY(find_field(&d->label_field, d->file, BETON_INT, "label"));
-    ASSAY_TRY(read_classes(d));
-    ASSAY_TRY(read_ids(d));
+    ASSAY_TRY(data_section_read(&d->said, d->ctx, d->file));
+    d->classes = (int)d->said.classes;
+    ASSAY_TRY(make_ids(d));
     ASSAY_TRY(read_info(d));
-    ASSAY_TRY(read_splits(d, split, &splits));
-    ASSAY_TRY(order_rows(d, split, splits));
+    ASSAY_TRY(order_rows(d));
     ASSAY_TRY(read_labels(d));
     ASSAY_TRY(read_sizes(d));
     ASSAY_TRY(find_channels(d));
-    ASSAY_TRY(find_identity(d, split, splits));
+    ASSAY_TRY(find_identity(d));
 done:
     return status;
 }
@@ -376,7 +254,7 @@ static assay_status begin(dataset **out, assay_ctx *ctx) {
     assay_status status = mem_new(ctx, out, 1, sizeof **out);
     if (status == ASSAY_OK) {
         (*out)->ctx = ctx;
-        (*out)->own_ids = buf_make(ctx);
+        (*out)->ids = buf_make(ctx);
     }
     return status;
 }
@@ -413,16 +291,15 @@ done:
 void dataset_close(dataset *d) {
     if (d == NULL)
         return;
-    for (int c = 0; c < d->classes; c++)
-        mem_free(d->ctx, d->class_name[c]);
-    mem_free(d->ctx, d->class_name);
+    for (int c = 0; d->number != NULL && c < d->classes; c++)
+        mem_free(d->ctx, d->number[c]);
+    mem_free(d->ctx, d->number);
     mem_free(d->ctx, d->sample);
     mem_free(d->ctx, d->label);
     mem_free(d->ctx, d->id_at);
-    mem_free(d->ctx, d->orientation);
     mem_free(d->ctx, d->skip);
-    buf_free(&d->own_ids);
-    json_doc_destroy(d->info);
+    buf_free(&d->ids);
+    data_section_free(&d->said);
     beton_close(d->file);
     mem_free(d->ctx, d);
 }
@@ -439,7 +316,9 @@ int dataset_classes(const dataset *d) {
     return d->classes;
 }
 const char *dataset_class_name(const dataset *d, int c) {
-    return c >= 0 && c < d->classes ? d->class_name[c] : "";
+    if (c < 0 || c >= d->classes)
+        return "";
+    return d->number != NULL ? d->number[c] : d->said.class_name[c];
 }
 int dataset_label(const dataset *d, uint64_t row) {
     return d->label[row];
@@ -451,7 +330,7 @@ uint64_t dataset_sample(const dataset *d, uint64_t row) {
     return sample_of(d, row);
 }
 const char *dataset_id(const dataset *d, uint64_t row) {
-    return d->id_bytes + d->id_at[sample_of(d, row)];
+    return id_of(d, sample_of(d, row));
 }
 const char *dataset_path(const dataset *d) {
     return beton_path(d->file);
@@ -481,7 +360,5 @@ void dataset_skipped_at(const dataset *d,
 }
 
 assay_status dataset_image(const dataset *d, uint64_t row, image *out) {
-    uint64_t sample = sample_of(d, row);
-    bool turned = d->orientation != NULL && d->orientation[sample] > 1;
-    return image_cell_decode(out, d->file, sample, d->image_field, turned);
+    return image_cell_decode(out, d->file, sample_of(d, row), d->image_field);
 }

@@ -50,8 +50,8 @@ size_t dataset_skipped(const dataset *d);
 void dataset_skipped_at(
     const dataset *d, size_t i, const char **split, const char **id, const char **reason);
 
-/* The image of a row at its stored size (EXIF applied where it is recorded). @threads per
- * image */
+/* The image of a row at its stored size (EXIF applied to JPEG bytes that were kept).
+ * @threads per image */
 ASSAY_MUST_CHECK assay_status dataset_image(const dataset *d, uint64_t row, image *out);
 
 /* Every row at size x size x channels (the whole image, aspect not kept; 1 channel of a

@@ -17,12 +17,16 @@ static bool apply(const transform_plan *p, rng *r, const uint8_t *src, uint8_t *
     for (size_t y = 0; y < h; y++) {
         const uint8_t *from = src + y * w * c;
         uint8_t *to = dst + y * w * c;
-        if (c == 1)
+        if (c == 1) {
             for (size_t x = 0; x < w; x++)
                 to[x] = from[w - 1 - x];
-        else
+        } else if (c == 3) { /* known in advance: no call per pixel */
+            for (size_t x = 0; x < w; x++)
+                memcpy(to + x * 3, from + (w - 1 - x) * 3, 3);
+        } else {
             for (size_t x = 0; x < w; x++)
                 memcpy(to + x * c, from + (w - 1 - x) * c, c);
+        }
     }
     return true;
 }
