@@ -30,7 +30,7 @@ def complaint(path, room, target, angled):
         name = target[:-len(".h")]
         test = path.stem.endswith("_test") or path.name == "testing.h"
         known = name in STANDARD or (test and name == "cmocka")
-        if known or re.fullmatch(ADAPTERS.get(path.stem, "$"), name):
+        if known or re.fullmatch(ADAPTERS.get(path.stem.removesuffix("_test"), "$"), name):
             return None
         return "foreign header outside its adapter file"
     if target.endswith("_table.inc"):  # written by assay_registry()
