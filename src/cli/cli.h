@@ -195,6 +195,7 @@ struct cli_run {
     bool json;
     struct screen *screen; /* for notes: screen_note */
     text result;     /* what goes to standard output, written once the verb is through */
+    text report;     /* JSON that the document of a failure carries along; may be empty */
     cli_error error; /* set by cli_fail(&run->error, ...); otherwise the library's words
                         are told */
     int argc;

@@ -11,7 +11,7 @@
 
 /* ---- how it went ---- */
 
-static void error_document(text *t, const cli_error *e) {
+static void error_document(text *t, const cli_error *e, const char *report) {
     json_open(t, NULL);
     json_string(t, "schema", "assay.error/1");
     json_open(t, "error");
@@ -21,17 +21,20 @@ static void error_document(text *t, const cli_error *e) {
     json_string(t, "where", e->where);
     json_string(t, "help", e->help);
     json_close(t);
+    if (*report)
+        json_raw(t, "report", report);
     json_close(t);
     text_add(t, "\n");
 }
 
-/* Tells an error on the screen and, if wanted, as a document; returns the exit code. */
-static int tell(screen *s, const cli_error *e, bool json) {
+/* Tells an error on the screen and, if wanted, as a document; returns the exit code.
+ * `report`: JSON that goes along, or "". */
+static int tell(screen *s, const cli_error *e, bool json, const char *report) {
     screen_error(s, e->what, e->where, e->help);
     if (json) {
         text t = {0};
         cli_error second = {0};
-        error_document(&t, e);
+        error_document(&t, e, report);
         /* standard output that can't be written leaves the screen, which has been told */
         (void)output_write(&t, NULL, false, &second);
         text_free(&t);
@@ -102,11 +105,12 @@ static int run_verb(cli_run *run) {
     int code = 0;
     if (status != ASSAY_OK) {
         take_words(run, status);
-        code = tell(&s, &run->error, run->json);
+        code = tell(&s, &run->error, run->json, text_str(&run->report));
     }
     screen_close(&s);
     assay_ctx_destroy(run->ctx);
     text_free(&run->result);
+    text_free(&run->report);
     return code;
 }
 
@@ -116,7 +120,7 @@ static int print(text *t) {
     if (output_write(t, NULL, false, &e) != ASSAY_OK) {
         screen s;
         screen_init(&s, NULL);
-        code = tell(&s, &e, false);
+        code = tell(&s, &e, false, "");
         screen_close(&s);
     }
     text_free(t);
@@ -126,7 +130,7 @@ static int print(text *t) {
 static int wrong(const cli_error *e, bool json) {
     screen s;
     screen_init(&s, NULL);
-    int code = tell(&s, e, json);
+    int code = tell(&s, e, json, "");
     screen_close(&s);
     return code;
 }

@@ -349,8 +349,7 @@ static assay_status add_table(cli_args *args, cli_error *e, const cli_option *ta
 }
 
 /* Whether all that must be there is. */
-static assay_status
-complete(const cli_args *args, cli_error *e, const assay_verb *verb) {
+static assay_status complete(const cli_args *args, cli_error *e, const assay_verb *verb) {
     size_t required;
     (void)positionals(verb, &required);
     if (args->positional_count < required) {
