@@ -187,7 +187,7 @@ assay_status assay_beton_info(assay_ctx *ctx, const char *path, char **json) {
     *json = NULL;
     ASSAY_TRY(open_file(&o, ctx, path));
     json_obj(&j);
-    json_kstr(&j, "schema", "assay-info-1");
+    json_kstr(&j, "schema", "assay.info/1");
     json_kint(&j, "version", 2);
     json_kint(&j, "page_size", beton_page_size(o.file));
     json_kint(&j, "num_samples", (int64_t)beton_samples(o.file));
@@ -372,7 +372,7 @@ assay_beton_verify(assay_ctx *ctx, const char *path, int quick, char **json) {
     if (json != NULL) {
         ASSAY_TRY(buf_check(&list));
         buf_fmt(&b,
-                "{\"schema\": \"assay-verify-1\", \"samples\": %llu, \"count\": %llu, "
+                "{\"schema\": \"assay.verify/1\", \"samples\": %llu, \"count\": %llu, "
                 "\"problems\": ",
                 (unsigned long long)samples, (unsigned long long)r.problems);
         buf_str(&b, list.data);

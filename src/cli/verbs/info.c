@@ -13,12 +13,12 @@ static void member(text *t, json_view object, const char *key) {
     json_words(t, json_member(object, key));
 }
 
-/* "28 x 28 x 3"; a size that varies is "?". */
+/* " 28 x 28 x 3", nothing for a scalar; a size that varies is "?". */
 static void tell_shape(text *t, json_view shape) {
     json_view side = {NULL, NULL};
     bool first = true;
     while (json_next(shape, &side, NULL)) {
-        text_add(t, first ? "" : " x ");
+        text_add(t, first ? " " : " x ");
         if (json_has(side))
             json_words(t, side);
         else
@@ -48,11 +48,10 @@ static void tell_fields(text *t, json_view fields) {
     while (json_next(fields, &field, NULL)) {
         text_add(t, "  ");
         member(t, field, "name");
-        text_pad(t, 16);
+        text_pad(t, 20);
         member(t, field, "type");
-        text_pad(t, 26);
+        text_pad(t, 30);
         member(t, field, "dtype");
-        text_add(t, " ");
         tell_shape(t, json_member(field, "shape"));
         if (json_has(json_member(field, "images")))
             tell_images(t, json_member(field, "images"));
