@@ -89,21 +89,16 @@ typedef struct cli_example {
 
 typedef enum cli_group { CLI_LOOK, CLI_DATA, CLI_MODEL, CLI_TRACE, CLI_SAFETY } cli_group;
 
-enum {
-    CLI_MAX_OPTIONS = 64,
-    CLI_MAX_POSITIONALS = 4,
-    CLI_MAX_TABLES = 3,
-    CLI_MAX_EXAMPLES = 5
-};
+enum { CLI_MAX_OPTIONS = 64, CLI_MAX_POSITIONALS = 4, CLI_MAX_EXAMPLES = 5 };
 
 typedef struct cli_run cli_run;
 
 typedef struct assay_verb {
     const char *name;
     cli_group group;
-    const char *summary;                       /* one phrase, imperative */
-    const char *description;                   /* paragraphs between blank lines */
-    const cli_option *options[CLI_MAX_TABLES]; /* tables, each ended by CLI_NONE */
+    const char *summary;       /* one phrase, imperative */
+    const char *description;   /* paragraphs between blank lines */
+    const cli_option *options; /* ended by CLI_NONE */
     cli_positional positionals[CLI_MAX_POSITIONALS];
     cli_example examples[CLI_MAX_EXAMPLES];
     bool resumable;      /* the same command continues after an interruption */
@@ -139,8 +134,7 @@ const char *cli_nearest(const char *word,
 
 /* ---- the parsed command line ---- */
 
-/* Where a value came from. A later source never overrides an earlier one in this order
- * reversed: what is typed wins over what is built in. */
+/* Where a value came from; what is typed wins over what is built in. */
 typedef enum cli_origin { CLI_FROM_TABLE, CLI_FROM_COMMAND_LINE } cli_origin;
 
 typedef struct cli_value {

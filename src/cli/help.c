@@ -108,8 +108,7 @@ void help_screen(text *t, const assay_verb *verb) {
         text_fill(t, verb->positionals[i].help, 26, HELP_WIDTH);
         text_add(t, "\n");
     }
-    for (size_t i = 0; i < CLI_MAX_TABLES && verb->options[i]; i++)
-        screen_options(t, verb->options[i]);
+    screen_options(t, verb->options);
     text also = {0};
     for (const cli_option *o = cli_common; o->type != CLI_NONE; o++) {
         if (o != cli_common)

@@ -43,17 +43,15 @@ static void test_tables(void **state) {
         size_t n = 0;
         for (const cli_option *o = cli_common; o->type != CLI_NONE; o++)
             seen[n++] = o;
-        for (size_t t = 0; t < CLI_MAX_TABLES && v->options[t]; t++) {
-            for (const cli_option *o = v->options[t]; o->type != CLI_NONE; o++) {
-                check_option(v, o);
-                for (size_t k = 0; k < n; k++) {
-                    assert_string_not_equal(seen[k]->name, o->name);
-                    assert_true(o->letter != 'h');
-                    assert_true(!o->letter || seen[k]->letter != o->letter);
-                }
-                assert_true(n < CLI_MAX_OPTIONS);
-                seen[n++] = o;
+        for (const cli_option *o = v->options; o->type != CLI_NONE; o++) {
+            check_option(v, o);
+            for (size_t k = 0; k < n; k++) {
+                assert_string_not_equal(seen[k]->name, o->name);
+                assert_true(o->letter != 'h');
+                assert_true(!o->letter || seen[k]->letter != o->letter);
             }
+            assert_true(n < CLI_MAX_OPTIONS);
+            seen[n++] = o;
         }
     }
 }
@@ -99,9 +97,8 @@ static void test_agreement(void **state) {
         manual_page(&plain, &manual_plain, v);
         manual_page(&page, &manual_roff, v);
         unroff(&roff, text_str(&page));
-        const cli_option *table[CLI_MAX_TABLES + 1] = {cli_common};
-        memcpy(table + 1, v->options, sizeof v->options);
-        for (size_t t = 0; t <= CLI_MAX_TABLES && table[t]; t++) {
+        const cli_option *const table[] = {cli_common, v->options};
+        for (size_t t = 0; t < 2; t++) {
             for (const cli_option *o = table[t]; o->type != CLI_NONE; o++) {
                 text term = {0};
                 if (t > 0)

@@ -112,11 +112,8 @@ static void verb_page(text *t, const manual_form *form, const assay_verb *verb) 
             text_free(&words);
         }
     }
-    if (verb->options[0]) {
-        form->heading(t, "OPTIONS");
-        for (size_t i = 0; i < CLI_MAX_TABLES && verb->options[i]; i++)
-            options(t, form, verb->options[i]);
-    }
+    form->heading(t, "OPTIONS");
+    options(t, form, verb->options);
     form->heading(t, "OPTIONS OF EVERY VERB");
     options(t, form, cli_common);
     closing(t, form);

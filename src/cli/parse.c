@@ -375,8 +375,8 @@ assay_status cli_parse(
     cli_args *args, cli_error *e, const assay_verb *verb, int argc, char *const *argv) {
     *args = (cli_args){.action = CLI_ACT_RUN};
     assay_status status = add_table(args, e, cli_common);
-    for (size_t t = 0; status == ASSAY_OK && t < CLI_MAX_TABLES && verb->options[t]; t++)
-        status = add_table(args, e, verb->options[t]);
+    if (status == ASSAY_OK)
+        status = add_table(args, e, verb->options);
     walk w = {.args = args, .e = e, .verb = verb, .argc = argc, .argv = argv};
     bool options_over = false;
     for (; status == ASSAY_OK && w.at < argc; w.at++) {

@@ -56,7 +56,7 @@ static const cli_option options[] = {
 
 static const assay_verb verb = {
     .name = "toy",
-    .options = {options},
+    .options = options,
     .positionals = {{"SRC", "a source", false}, {"OUT", "an output", true}},
 };
 

@@ -55,7 +55,7 @@ const assay_verb assay_verb_dump = {
     .description =
         "Takes one field of one sample out of a .beton file and writes it in the "
         "form that the output's name asks for.",
-    .options = {options},
+    .options = options,
     .positionals = {{"FILE", "a .beton file", false}},
     .examples = {{"assay dump photos.beton --sample 412 -o 412.png",
                   "an image to look at"},

@@ -132,7 +132,7 @@ const assay_verb assay_verb_info = {
         "Shows the number of samples, the fields with their types and shapes, and, "
         "where assay wrote the file, splits, class names and the content's hash. "
         "Any .beton file of version 2 works, FFCV's too.",
-    .options = {options},
+    .options = options,
     .positionals = {{"FILE", "a .beton file", false}},
     .examples = {{"assay info photos.beton", "for a person"},
                  {"assay info photos.beton --json | jq .num_samples", "for a program"}},

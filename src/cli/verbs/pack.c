@@ -121,7 +121,7 @@ const assay_verb assay_verb_pack = {
         "one, chosen by a hash of each sample's name. The file appears whole or not at "
         "all; "
         "the same source gives the same bytes at any number of threads.",
-    .options = {options},
+    .options = options,
     .positionals = {{"SRC", "the folder or file to read", false},
                     {"OUT.beton", "the file to write", false}},
     .examples = {{"assay pack photos/ photos.beton", "a folder per class"},

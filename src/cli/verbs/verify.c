@@ -59,7 +59,7 @@ const assay_verb assay_verb_verify = {
         "Checks the file's structure, decodes every image and, where assay wrote "
         "the file, compares its checksums. Exits with 0 if all is well and with 3 "
         "if anything is wrong, naming the first thing.",
-    .options = {options},
+    .options = options,
     .positionals = {{"FILE", "a .beton file", false}},
     .examples = {{"assay verify photos.beton", "everything"},
                  {"assay verify photos.beton --quick", "structure and checksums only"}},
