@@ -42,6 +42,12 @@ typedef struct simd_table {
     void (*f32_lerp_rows)(float *out, const float *a, const float *b, float t, size_t n);
     /* Sum of a[i] b[i] in 16 double lanes, lane i mod 16, then lanes by halves. */
     double (*f32_dot64)(const float *a, const float *b, size_t n);
+    /* Sum of a[i] b[i]; n up to 66051 (the sum stays below 2^32). */
+    uint32_t (*u8_dot)(const uint8_t *a, const uint8_t *b, size_t n);
+    /* The places i with a[i] + |b[i]| > cut, in order; at[] has room for n. Returns how
+     * many. */
+    size_t (*f32_above)(
+        uint32_t *at, const float *a, const float *b, float cut, size_t n);
     /* Sparse Johnson-Lindenstrauss sketch, one nonzero per coordinate, of 16 vectors side
      * by side: out[b][lane] += s g[j][lane], with (b, s) of coordinate first + j from
      * simd_sjlt_place. out: [buckets][16], added to; g: [n][16]. */

@@ -77,6 +77,16 @@ static void run_dot(const simd_table *t, inputs *io, size_t n) {
 static void run_sjlt(const simd_table *t, inputs *io, size_t n) {
     t->f32_sjlt16(io->a + 1, 37, io->b + 1, n, 0xFEED, 12345678901u);
 }
+static void run_u8_dot(const simd_table *t, inputs *io, size_t n) {
+    uint32_t d = t->u8_dot(io->u + 1, io->u + MAX, n);
+    memcpy(io->c, &d, sizeof d);
+}
+static void run_above(const simd_table *t, inputs *io, size_t n) {
+    uint32_t at[MAX];
+    size_t found = t->f32_above(at, io->a + 1, io->c, 1.5f, n);
+    memcpy(io->b, &found, sizeof found);
+    memcpy(io->b + 2, at, found * sizeof *at);
+}
 
 static const struct {
     const char *name;
@@ -91,6 +101,8 @@ static const struct {
     {"accumulate", run_accumulate},
     {"lerp", run_lerp},
     {"dot64", run_dot},
+    {"u8_dot", run_u8_dot},
+    {"above", run_above},
     {"sjlt16", run_sjlt},
 };
 
@@ -158,6 +170,15 @@ static void test_meaning(void **state) {
     }
     assert_true(fabs(t->f32_dot64(was->a, was->b, MAX) - sum) <= 1e-14 * size);
 
+    uint32_t at[MAX], dot = 0;
+    size_t found = t->f32_above(at, was->a, was->c, 2, MAX), next = 0;
+    for (uint32_t i = 0; i < MAX; i++) {
+        dot += (uint32_t)was->u[i] * was->u[MAX + i];
+        if (was->a[i] + fabsf(was->c[i]) > 2)
+            assert_true(next < found && at[next++] == i);
+    }
+    assert_true(next == found && found > 0 && found < MAX);
+    assert_int_equal(t->u8_dot(was->u, was->u + MAX, MAX), dot);
     const float mean[3] = {10, 20, 30}, inv[3] = {0.5f, 0.25f, 2};
     t->u8_normalize(is->a, was->u, 70, 3, mean, inv);
     for (int i = 0; i < 210; i++)
