@@ -1,9 +1,11 @@
 /* The files of a report: each written from one view, each whole or not at all. */
-#include "report/write.h"
+#include "report/page.h"
 
 #include "file/atomic.h"
 
 #include <string.h>
+
+enum { LARGEST_PAGE = 8000000 };
 
 typedef void (*table_fn)(buf *b, const report_view *v);
 
@@ -37,6 +39,8 @@ assay_status report_write(assay_ctx *ctx,
     buf text = buf_make(ctx);
     ASSAY_TRY(report_view_create(&view, ctx, a, source));
     view.command = options->command;
+    int percent = options->page_items > 0 ? options->page_items : 100;
+    uint64_t largest = options->page_size > 0 ? options->page_size : LARGEST_PAGE;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         ASSAY_TRY(ctx_check(ctx));
         buf_clear(&text);
@@ -44,6 +48,9 @@ assay_status report_write(assay_ctx *ctx,
         ASSAY_TRY(buf_check(&text));
         ASSAY_TRY(put(&view, folder, table[i].name, &text));
     }
+    buf_clear(&text);
+    ASSAY_TRY(report_page(&text, &view, percent, largest));
+    ASSAY_TRY(put(&view, folder, "audit.html", &text));
 done:
     buf_free(&text);
     report_view_free(&view);
