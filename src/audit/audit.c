@@ -47,7 +47,7 @@ static assay_status start_over(const audit_run *r) {
     if (options_load(&saved, r->ctx, r->out) != ASSAY_OK)
         return ASSAY_OK;
     options_free(&saved);
-    run_path(r, path, "run");
+    audit_file(r, path, "run");
     return os_remove_tree(path);
 }
 
@@ -89,9 +89,9 @@ static assay_status run_import(audit_run *r) {
     pack.from = r->opt.from;
     pack.limit = r->opt.limit;
     pack.skip_corrupt = 1;
-    run_path(r, path, "run");
+    audit_file(r, path, "run");
     ASSAY_TRY(os_mkdirs(path));
-    run_path(r, path, "data.beton");
+    audit_file(r, path, "data.beton");
     ASSAY_TRY(dataset_open_any(&a->data, r->ctx, r->source, path, &pack));
     snprintf(a->sha256, sizeof a->sha256, "%s", dataset_sha256(a->data));
     a->classes = dataset_classes(a->data);
@@ -130,14 +130,14 @@ static assay_status run_pixels(audit_run *r) {
     struct assay_audit *a = r->a;
     char path[AUDIT_PATH];
     npy_array base = {0};
-    run_path(r, path, "run/pixels.npy");
+    audit_file(r, path, "run/pixels.npy");
     ASSAY_TRY(dataset_pixels(a->data, r->ctx, a->size, a->channels, path, &base));
     if (r->total_rows == r->base_rows) {
         r->pixels = base;
         memset(&base, 0, sizeof base);
     } else {
         const int64_t dim[4] = {(int64_t)r->total_rows, a->size, a->size, a->channels};
-        run_path(r, path, "run/pixels-with-copies.npy");
+        audit_file(r, path, "run/pixels-with-copies.npy");
         ASSAY_TRY(npy_create(&r->pixels, r->ctx, path, ASSAY_U8, 4, dim));
         memcpy(r->pixels.data, base.data, base.bytes);
         ASSAY_TRY(plant_pixels(r));

@@ -408,7 +408,7 @@ assay_status checks_run(audit_run *r) {
     }
     ASSAY_TRY(mem_new(r->ctx, &score, a->train_rows, sizeof *score));
     ASSAY_TRY(mem_new(r->ctx, &filter, a->train_rows, 1));
-    run_path(r, path, "run/checks.safetensors");
+    audit_file(r, path, "run/checks.safetensors");
     cache_item items[3 + COLUMNS] = {
         {"scalars", ASSAY_F64, 1, {SCALARS}, scalar},
         {"label_score", ASSAY_F32, 1, {n}, score},

@@ -25,7 +25,7 @@ assay_status influence_features(audit_run *r) {
         uint32_t w[4];
         rng_philox(w, r->a->seed, RNG_SKETCH, 0, m, 0);
         const att_sketch sketch = {sketch_dim(r), (uint64_t)w[0] | (uint64_t)w[1] << 32};
-        run_path(r, path, "run/member-%zu/features", m);
+        audit_file(r, path, "run/member-%zu/features", m);
         ASSAY_TRY(att_features(&r->store[m], r->ctx, &r->model[m], r->model_hash[m],
                                &r->pixels, r->trained_labels, &sketch, path));
     }
@@ -208,7 +208,7 @@ assay_status influence_errors(audit_run *r) {
         {"top_score", ASSAY_F32, 3, {e, 2, TOP}, score},
     };
     const size_t n_items = sizeof items / sizeof *items;
-    run_path(r, path, "run/attribution.safetensors");
+    audit_file(r, path, "run/attribution.safetensors");
     ASSAY_TRY(cache_load(r, path, r->key[PHASE_ATTRIBUTION], items, n_items, &hit));
     if (!hit) {
         progress_begin(r->ctx, phase_name(PHASE_ATTRIBUTION), 4, "steps");

@@ -87,7 +87,7 @@ assay_status members_train(audit_run *r) {
             if (seen[i])
                 rows[m][n++] = (uint32_t)i;
         snprintf(path, sizeof path, "run/member-%zu", m);
-        run_path(r, dir[m], "%s", path);
+        audit_file(r, dir[m], "%s", path);
         ASSAY_TRY(os_mkdirs(dir[m]));
         job[m] = (train_job){.dir = dir[m],
                              .rows = rows[m],
@@ -100,7 +100,7 @@ assay_status members_train(audit_run *r) {
         .pixels = &r->pixels, .labels = r->trained_labels, .card = &card};
     ASSAY_TRY(train_fleet(r->ctx, &data, &r->recipe, job, m_count));
     for (size_t m = 0; m < m_count; m++) {
-        run_path(r, path, "run/member-%zu/model.safetensors", m);
+        audit_file(r, path, "run/member-%zu/model.safetensors", m);
         ASSAY_TRY(file_hash(r, path, r->model_hash[m]));
     }
 done:
@@ -172,7 +172,7 @@ assay_status members_predict(audit_run *r) {
                              3,
                              {(int64_t)m_count, (int64_t)r->total_rows, (int64_t)k},
                              r->logits};
-    run_path(r, path, "run/predictions.safetensors");
+    audit_file(r, path, "run/predictions.safetensors");
     ASSAY_TRY(cache_load(r, path, r->key[PHASE_PREDICTING], &item, 1, &hit));
     if (!hit) {
         progress_begin(r->ctx, phase_name(PHASE_PREDICTING),

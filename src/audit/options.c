@@ -74,7 +74,7 @@ assay_status options_save(const audit_run *r) {
     json_obj_end(&j);
     buf_str(&b, "\n");
     ASSAY_TRY(buf_check(&b));
-    run_path(r, path, "run/options.json");
+    audit_file(r, path, "run/options.json");
     ASSAY_TRY(atomic_put(r->ctx, path, b.data, b.len));
 done:
     buf_free(&b);

@@ -45,7 +45,7 @@ void phase_key_end(hash_sha256 *h, char out[65]) {
     hash_hex(out, digest);
 }
 
-void run_path(const audit_run *r, char out[AUDIT_PATH], const char *fmt, ...) {
+void audit_file(const audit_run *r, char out[AUDIT_PATH], const char *fmt, ...) {
     int n = snprintf(out, AUDIT_PATH, "%s/", r->out);
     if (n < 0 || n >= AUDIT_PATH)
         n = 0;
@@ -64,7 +64,7 @@ assay_status phase_timing_write(const audit_run *r) {
     size_t bytes = 0;
     json_doc *old = NULL;
     buf b = buf_make(r->ctx);
-    run_path(r, path, "run/timing.json");
+    audit_file(r, path, "run/timing.json");
     /* Times of earlier, interrupted runs of the same audit are kept: a phase's cost is
      * what it took in all. A file that can't be read starts anew. */
     const json_val *root = NULL;

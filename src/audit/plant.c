@@ -277,7 +277,7 @@ assay_status plant_write(const audit_run *r) {
                 i >= r->self_first ? "self-copy" : kind_of(r, i),
                 r->copy_of[i - r->base_rows], r->labels[i], r->labels[i]);
     ASSAY_TRY(buf_check(&b));
-    run_path(r, path, "run/planted.csv");
+    audit_file(r, path, "run/planted.csv");
     ASSAY_TRY(atomic_put(r->ctx, path, b.data, b.len));
 done:
     buf_free(&b);

@@ -115,7 +115,7 @@ hash_sha256 phase_key_begin(const char *name, const char *parent);
 void phase_key_end(hash_sha256 *h, char out[65]);
 /* Adds this run's times to run/timing.json. */
 ASSAY_MUST_CHECK assay_status phase_timing_write(const audit_run *r);
-void run_path(const audit_run *r, char out[AUDIT_PATH], const char *fmt, ...)
+void audit_file(const audit_run *r, char out[AUDIT_PATH], const char *fmt, ...)
     ASSAY_PRINTF(3, 4);
 
 /* Arrays kept under a key: a .safetensors that any tool opens. */
