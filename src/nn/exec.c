@@ -6,6 +6,7 @@
  * the pieces. */
 #include "nn/exec.h"
 
+#include "base/os.h"
 #include "nn/graph_inside.h"
 #include "nn/memplan.h"
 
@@ -25,6 +26,7 @@ typedef struct nn_step {
     float *add_to[NN_MAX_INPUTS];
     int piece_save, piece_forward, piece_backward, piece_factor,
         piece_extra[NN_MAX_INPUTS];
+    uint64_t forward_ns, backward_ns; /* if profiling */
 } nn_step;
 
 /* What the executor knows about a value. */
@@ -55,6 +57,8 @@ struct nn_exec {
     nn_factor *factor;
     int *factor_step;
     int n_factors;
+    bool profile; /* ASSAY_VERBOSE=profile */
+    uint64_t examples;
     int n; /* examples of a forward whose backward has not come; 0: none */
 };
 
@@ -382,6 +386,7 @@ assay_status nn_exec_create(nn_exec **out,
     e->graph = g;
     e->weights = weights;
     e->options = *options;
+    e->profile = log_verbose_on(ctx, "profile");
     ASSAY_TRY(dn_engine_create(&e->engine, ctx));
     ASSAY_TRY(mem_new(ctx, &e->slot, g->n_values + 1, sizeof *e->slot));
     ASSAY_TRY(mem_new(ctx, &e->step, g->n_nodes + 1, sizeof *e->step));
@@ -415,10 +420,31 @@ done:
     return status;
 }
 
+/* Where the time went, one line per step: microseconds of processor time per example. */
+static void report_profile(const nn_exec *e) {
+    for (int k = 0; k < e->n_steps && e->examples; k++) {
+        const nn_step *s = &e->step[k];
+        double each = 1e-3 / (double)e->examples;
+        log_verbose(e->ctx,
+                    "profile",
+                    "nn %2d %s%s%s%s%s forward %.3f backward %.3f",
+                    k,
+                    s->node->op->name,
+                    s->n_fused > 0 ? "+" : "",
+                    s->n_fused > 0 ? s->fused[0]->op->name : "",
+                    s->n_fused > 1 ? "+" : "",
+                    s->n_fused > 1 ? s->fused[1]->op->name : "",
+                    (double)s->forward_ns * each,
+                    (double)s->backward_ns * each);
+    }
+}
+
 void nn_exec_destroy(nn_exec *e) {
     if (!e)
         return;
     assay_ctx *ctx = e->ctx;
+    if (e->profile)
+        report_profile(e);
     for (int k = 0; k < e->n_steps; k++)
         if (e->step[k].node->op->unplan)
             e->step[k].node->op->unplan(e->step[k].plan.state);
@@ -450,9 +476,12 @@ assay_status nn_exec_forward(nn_exec *e, int n) {
         nn_step *s = &e->step[k];
         s->io.n = n;
         s->io.scratch = piece_at(e, s->piece_forward);
+        uint64_t since = e->profile ? os_thread_cpu_ns() : 0;
         ASSAY_TRY(s->node->op->forward(&s->io));
+        s->forward_ns += e->profile ? os_thread_cpu_ns() - since : 0;
     }
     e->n = n;
+    e->examples += (uint64_t)n;
 done:
     dn_leave(before);
     return status;
@@ -485,7 +514,9 @@ assay_status nn_exec_backward(nn_exec *e, const float *seed) {
         if (!s->backward)
             continue;
         s->io.scratch = piece_at(e, s->piece_backward);
+        uint64_t since = e->profile ? os_thread_cpu_ns() : 0;
         ASSAY_TRY(s->node->op->backward(&s->io));
+        s->backward_ns += e->profile ? os_thread_cpu_ns() - since : 0;
         for (int i = 0; i < s->node->n_in; i++)
             if (s->add_to[i]) {
                 const nn_value_info *v = &value[s->node->in[i]];
