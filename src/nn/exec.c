@@ -11,12 +11,15 @@
 #include "nn/memplan.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* One node, or several done in one pass. */
 typedef struct nn_step {
     const nn_node *node, *fused[NN_MAX_FUSED];
     int n_fused;
+    nn_value in[NN_MAX_INPUTS]; /* the node's, then the fused nodes' but their first */
+    int n_in;
     nn_value out; /* of the last of them */
     bool backward, want_d[NN_MAX_INPUTS];
     nn_plan plan;
@@ -97,10 +100,46 @@ static const nn_node *only_user(const nn_exec *e, nn_value v) {
         return NULL;
     for (size_t k = 0; k < g->n_nodes; k++) {
         const nn_node *node = &g->node[k];
-        if (e->slot[node->out].needed && node->in[0] == v)
-            return node;
+        if (!e->slot[node->out].needed || node->in[0] != v)
+            continue;
+        for (int i = 1; i < node->n_in; i++)
+            if (g->value[node->in[i]].kind != NN_KIND_PARAM &&
+                g->value[node->in[i]].kind != NN_KIND_BUFFER)
+                return NULL;
+        return node;
     }
     return NULL;
+}
+
+/* Which values' gradients somebody wants: parameters, kept images, and all that depend on
+ * them. */
+static void mark_wishes(nn_exec *e) {
+    const nn_graph *g = e->graph;
+    if (e->options.mode == NN_EVAL || e->options.target < 0)
+        return;
+    for (size_t v = 0; v < g->n_values; v++) {
+        nn_value_kind kind = g->value[v].kind;
+        bool image = kind == NN_KIND_INPUT && g->value[v].dtype == ASSAY_F32;
+        e->slot[v].wants_grad = kind == NN_KIND_PARAM || (image && e->slot[v].kept);
+    }
+    for (size_t k = 0; k < g->n_nodes; k++) {
+        const nn_node *node = &g->node[k];
+        for (int i = 0; i < node->n_in; i++)
+            e->slot[node->out].wants_grad |= e->slot[node->in[i]].wants_grad;
+    }
+}
+
+static void add_inputs(nn_step *s, const nn_node *node, int first) {
+    for (int i = first; i < node->n_in; i++)
+        s->in[s->n_in++] = node->in[i];
+}
+
+/* How many inputs a step over `node` and the first `n` of `chain` would have. */
+static int inputs_with(const nn_node *node, const nn_node *const *chain, int n) {
+    int count = node->n_in;
+    for (int i = 0; i < n; i++)
+        count += chain[i]->n_in - 1;
+    return count;
 }
 
 static void make_steps(nn_exec *e, bool *taken) {
@@ -115,11 +154,16 @@ static void make_steps(nn_exec *e, bool *taken) {
         const nn_node *chain[NN_MAX_FUSED];
         int n = 0;
         for (nn_value v = node->out; n < NN_MAX_FUSED; v = chain[n++]->out)
-            if (!(chain[n] = only_user(e, v)))
+            if (!(chain[n] = only_user(e, v)) ||
+                inputs_with(node, chain, n + 1) > NN_MAX_INPUTS)
                 break;
-        int fused = node->op->fuse ? node->op->fuse(node, chain, n, e->options.mode) : 0;
+        bool x_grad = e->slot[node->in[0]].wants_grad;
+        int fused =
+            node->op->fuse ? node->op->fuse(node, chain, n, e->options.mode, x_grad) : 0;
+        add_inputs(s, node, 0);
         for (int i = 0; i < fused; i++) {
             s->fused[i] = chain[i];
+            add_inputs(s, chain[i], 1);
             s->out = chain[i]->out;
             taken[chain[i]->index] = true;
         }
@@ -127,28 +171,13 @@ static void make_steps(nn_exec *e, bool *taken) {
     }
 }
 
-/* ---- gradients: who wants one ---- */
+/* ---- gradients: when they come and go ---- */
 
-/* Every input of a step: those of its first node (a fused node has one input, the value
- * before). */
 static void mark_gradients(nn_exec *e) {
     const nn_graph *g = e->graph;
     const nn_exec_options *o = &e->options;
     if (o->mode == NN_EVAL || o->target < 0)
         return;
-    for (size_t v = 0; v < g->n_values; v++) {
-        nn_value_kind kind = g->value[v].kind;
-        e->slot[v].wants_grad =
-            kind == NN_KIND_PARAM ||
-            (kind == NN_KIND_INPUT && e->slot[v].kept && g->value[v].dtype == ASSAY_F32);
-    }
-    for (int k = 0; k < e->n_steps; k++) {
-        nn_step *s = &e->step[k];
-        bool any = false;
-        for (int i = 0; i < s->node->n_in; i++)
-            any |= e->slot[s->node->in[i]].wants_grad;
-        e->slot[s->out].wants_grad = any;
-    }
     /* Backward runs where the target's gradient arrives and somebody wants it. */
     e->slot[o->target].grad_made =
         e->n_steps; /* written before the first backward step */
@@ -160,9 +189,9 @@ static void mark_gradients(nn_exec *e) {
         if (!s->backward)
             continue;
         out->grad_last = now;
-        for (int i = 0; i < s->node->n_in; i++) {
-            nn_slot *in = &e->slot[s->node->in[i]];
-            bool param = g->value[s->node->in[i]].kind == NN_KIND_PARAM;
+        for (int i = 0; i < s->n_in; i++) {
+            nn_slot *in = &e->slot[s->in[i]];
+            bool param = g->value[s->in[i]].kind == NN_KIND_PARAM;
             s->want_d[i] = in->wants_grad && !(param && o->mode != NN_TRAIN);
             if (s->want_d[i] && in->grad_made < 0)
                 in->grad_made = in->grad_last = now;
@@ -235,14 +264,14 @@ static assay_status plan_lifetimes(nn_exec *e) {
         lengthen(&out->last, out->kept ? end : k);
         if (s->backward && p->backward_reads_out)
             lengthen(&out->last, back);
-        for (int i = 0; i < s->node->n_in; i++) {
-            nn_slot *in = &e->slot[s->node->in[i]];
+        for (int i = 0; i < s->n_in; i++) {
+            nn_slot *in = &e->slot[s->in[i]];
             lengthen(&in->last, k);
             if (s->backward && (p->backward_reads >> i & 1))
                 lengthen(&in->last, back);
         }
         if (capture && s->backward && p->factor_reads_x)
-            lengthen(&e->slot[s->node->in[0]].last, end);
+            lengthen(&e->slot[s->in[0]].last, end);
         if (capture && s->backward && p->factor_reads_d)
             lengthen(&out->grad_last, end);
         ASSAY_TRY(add_piece(e, p->save_bytes, k, s->backward ? back : k, &s->piece_save));
@@ -257,10 +286,10 @@ static assay_status plan_lifetimes(nn_exec *e) {
             if (!s->want_d[i])
                 continue;
             /* Not the first to deliver this gradient: written apart, then added. */
-            nn_value v = s->node->in[i];
+            nn_value v = s->in[i];
             bool first = e->slot[v].grad_made == back;
             for (int j = 0; j < i; j++)
-                first &= !(s->want_d[j] && s->node->in[j] == v);
+                first &= !(s->want_d[j] && s->in[j] == v);
             if (!first)
                 ASSAY_TRY(add_piece(
                     e, lies_in_arena(e, v) ? value_bytes(e, v) : g->value[v].count * 4,
@@ -322,8 +351,8 @@ static void resolve_steps(nn_exec *e) {
                       .factor = piece_at(e, s->piece_factor)};
         if (s->backward)
             io->d_out = e->slot[s->out].grad;
-        for (int i = 0; i < s->node->n_in; i++) {
-            nn_value v = s->node->in[i];
+        for (int i = 0; i < s->n_in; i++) {
+            nn_value v = s->in[i];
             io->in[i] = e->slot[v].data;
             if (g->value[v].kind == NN_KIND_BUFFER)
                 io->buffer[i] = e->slot[v].data;
@@ -346,8 +375,8 @@ static assay_status list_factors(nn_exec *e) {
     for (int k = 0; k < e->n_steps; k++) {
         const nn_step *s = &e->step[k];
         bool has_params = false;
-        for (int i = 0; i < s->node->n_in; i++)
-            has_params |= e->graph->value[s->node->in[i]].kind == NN_KIND_PARAM;
+        for (int i = 0; i < s->n_in; i++)
+            has_params |= e->graph->value[s->in[i]].kind == NN_KIND_PARAM;
         if (!s->backward || !has_params)
             continue;
         if (!s->node->op->factors)
@@ -396,6 +425,7 @@ assay_status nn_exec_create(nn_exec **out,
         e->slot[v].last = e->slot[v].grad_made = e->slot[v].grad_last = -1;
     }
     ASSAY_TRY(mark_needed(e));
+    mark_wishes(e);
     make_steps(e, taken);
     mark_gradients(e);
     e->cap_pieces = (int)(2 * g->n_values + (4 + NN_MAX_INPUTS) * (size_t)e->n_steps) + 1;
@@ -425,16 +455,12 @@ static void report_profile(const nn_exec *e) {
     for (int k = 0; k < e->n_steps && e->examples; k++) {
         const nn_step *s = &e->step[k];
         double each = 1e-3 / (double)e->examples;
-        log_verbose(e->ctx,
-                    "profile",
-                    "nn %2d %s%s%s%s%s forward %.3f backward %.3f",
-                    k,
-                    s->node->op->name,
-                    s->n_fused > 0 ? "+" : "",
-                    s->n_fused > 0 ? s->fused[0]->op->name : "",
-                    s->n_fused > 1 ? "+" : "",
-                    s->n_fused > 1 ? s->fused[1]->op->name : "",
-                    (double)s->forward_ns * each,
+        char names[96] = "";
+        for (int i = 0; i < s->n_fused; i++)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "+%s",
+                     s->fused[i]->op->name);
+        log_verbose(e->ctx, "profile", "nn %2d %s%s forward %.3f backward %.3f", k,
+                    s->node->op->name, names, (double)s->forward_ns * each,
                     (double)s->backward_ns * each);
     }
 }
@@ -447,7 +473,7 @@ void nn_exec_destroy(nn_exec *e) {
         report_profile(e);
     for (int k = 0; k < e->n_steps; k++)
         if (e->step[k].node->op->unplan)
-            e->step[k].node->op->unplan(e->step[k].plan.state);
+            e->step[k].node->op->unplan(&e->step[k].plan);
     dn_engine_destroy(e->engine);
     mem_free(ctx, e->slot);
     mem_free(ctx, e->step);
@@ -517,9 +543,9 @@ assay_status nn_exec_backward(nn_exec *e, const float *seed) {
         uint64_t since = e->profile ? os_thread_cpu_ns() : 0;
         ASSAY_TRY(s->node->op->backward(&s->io));
         s->backward_ns += e->profile ? os_thread_cpu_ns() - since : 0;
-        for (int i = 0; i < s->node->n_in; i++)
+        for (int i = 0; i < s->n_in; i++)
             if (s->add_to[i]) {
-                const nn_value_info *v = &value[s->node->in[i]];
+                const nn_value_info *v = &value[s->in[i]];
                 add_into(s->add_to[i], s->io.d_in[i],
                          v->kind == NN_KIND_PARAM
                              ? v->count
@@ -530,8 +556,8 @@ assay_status nn_exec_backward(nn_exec *e, const float *seed) {
         const nn_step *s = &e->step[e->factor_step[i]];
         nn_factor *f = &e->factor[i];
         *f = (nn_factor){.node = s->node->index, .n = e->n};
-        for (int k = 1; k < s->node->n_in && k < 3; k++) {
-            const nn_value_info *v = &value[s->node->in[k]];
+        for (int k = 1; k < s->n_in && k < 3; k++) {
+            const nn_value_info *v = &value[s->in[k]];
             if (v->kind != NN_KIND_PARAM)
                 continue;
             *(k == 1 ? &f->weight_offset : &f->bias_offset) = v->offset;

@@ -5,7 +5,7 @@
 #ifndef NN_KERNELS_H
 #define NN_KERNELS_H
 
-#include "nn/op.h"
+#include "nn/direct.h"
 
 /* Per-channel numbers of a batch norm in use: y = (x - mean) * invstd * scale + shift. */
 typedef struct bn_affine {
@@ -22,10 +22,10 @@ typedef struct nn_kernels {
     /* sum[c] = over rows of x */
     void (*sum_rows)(float *sum, const float *x, size_t rows, size_t c);
 
-    /* Mean and biased variance over rows, chunk by chunk (Chan et al. 1979); `sum` holds
-     * 2 c doubles. */
+    /* Merges `rows` more rows into mean[c] and sums of squared deviations m2[c] of the
+     * `before` seen so far, chunk by chunk (Chan et al. 1979). */
     void (*moments)(
-        float *mean, float *var, double *sum, const float *x, size_t rows, size_t c);
+        double *mean, double *m2, const float *x, size_t before, size_t rows, size_t c);
     /* y = affine(x), and its positive part */
     void (*bn)(
         float *y, const float *x, const bn_affine *a, size_t rows, size_t c, bool relu);
@@ -38,7 +38,7 @@ typedef struct nn_kernels {
                          const bn_affine *a,
                          const nn_window *g,
                          size_t n);
-    /* sum[0..c) = of d_y, sum[c..2c) = of d_y (x - mean) invstd, where the ReLU lets
+    /* sum[0..c) += of d_y, sum[c..2c) += of d_y (x - mean) invstd, where the ReLU lets
      * through; `won` != NULL: d_y lies in pooled pixels, x is x_won. */
     void (*bn_back_sums)(double *sum,
                          const float *d_y,
@@ -72,6 +72,19 @@ typedef struct nn_kernels {
         float *y, uint16_t *tap, const float *x, const nn_window *g, size_t n);
     void (*max_pool_back)(
         float *d_x, const float *d_y, const uint16_t *tap, const nn_window *g, size_t n);
+    /* One padded example through a small-patch convolution; bias may be NULL. */
+    void (*direct)(float *y,
+                   const float *padded,
+                   const float *packed,
+                   const float *bias,
+                   const direct_conv *d);
+    /* Adds one example's gradient of the packed weights. */
+    void (*direct_weights)(float *d_packed,
+                           const float *padded,
+                           const float *d_y,
+                           const direct_conv *d);
+    /* y[r] = row times `share`, for every row */
+    void (*spread_row)(float *y, const float *row, float share, size_t rows, size_t c);
     /* g[m,n] (+)= sum over k of d[k,m] u[k,n]; rows of u and g are `ld` floats apart, ld
      * >= n a multiple of 16 (the floats behind n are read and written). */
     void (*outer_sum)(float *g,

@@ -397,7 +397,8 @@ dn_conv_create(dn_conv **out, dn_engine *e, const dn_conv_geometry *g, unsigned 
     conv_mds m;
     memset(&m, 0, sizeof m);
     *out = NULL;
-    int before = dn_enter(); /* primitives remember the number of threads they were made for */
+    int before =
+        dn_enter(); /* primitives remember the number of threads they were made for */
     conv_shape s = {{g->stride[0], g->stride[1]},
                     {g->dilation[0] - 1, g->dilation[1] - 1},
                     {g->pad[0], g->pad[1]},

@@ -10,7 +10,7 @@
 #include "nn/exec.h"
 #include "nn/onednn.h"
 
-enum { NN_MAX_ATTRS = 8, NN_MAX_FUSED = 2 };
+enum { NN_MAX_ATTRS = 8, NN_MAX_FUSED = 3 };
 
 typedef struct nn_node nn_node;
 typedef struct nn_op_def nn_op_def;
@@ -91,12 +91,16 @@ struct nn_op_def {
     const char *const *attrs; /* names it understands, ended by NULL; NULL: none */
     /* Sets node->out_shape from in_shape and attr. SHAPE, INVALID with words. */
     assay_status (*infer)(nn_node *node);
-    /* How many of the `n` nodes in a row behind this one it does in its own pass. May be
-     * NULL. */
-    int (*fuse)(const nn_node *node, const nn_node *const *next, int n, nn_mode mode);
+    /* How many of the `n` nodes in a row behind this one it does in its own pass.
+     * `x_grad`: somebody wants the gradient of its first input. May be NULL. */
+    int (*fuse)(const nn_node *node,
+                const nn_node *const *next,
+                int n,
+                nn_mode mode,
+                bool x_grad);
     /* Creates primitives, asks for memory; once per executor. */
     assay_status (*plan)(nn_plan *p);
-    void (*unplan)(void *state); /* accepts NULL; may be NULL */
+    void (*unplan)(nn_plan *p); /* also after a failed plan; may be NULL */
     assay_status (*forward)(nn_io *io);
     assay_status (*backward)(nn_io *io);
     /* Describes the per-example gradients; NULL for ops without parameters. Offsets are

@@ -5,7 +5,7 @@
  *
  * A ReLU behind it, and a 2 x 2 max-pooling behind that, are done in the same pass: the
  * normalised image is then never written. */
-#include "nn/kernels.h"
+#include "nn/norm.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,13 +13,6 @@
 static const char *const bn_attrs[] = {"eps", "momentum", NULL};
 
 enum { X, SCALE, SHIFT, MEAN, VAR };
-
-static size_t channels_of(const nn_node *node) {
-    return (size_t)node->in_shape[X].dim[1];
-}
-static size_t rows_of(const nn_node *node, int n) {
-    return (size_t)nn_shape_each(&node->in_shape[X]) / channels_of(node) * (size_t)n;
-}
 
 static assay_status bn_infer(nn_node *node) {
     const nn_shape *x = &node->in_shape[X];
@@ -33,210 +26,125 @@ static assay_status bn_infer(nn_node *node) {
     return ASSAY_OK;
 }
 
-/* Whether a pooling takes disjoint 2 x 2 windows without padding. */
-static bool is_simple_pool(const nn_node *pool, nn_window *g) {
-    int64_t k[2];
-    if (strcmp(pool->op->name, "max_pool") != 0 ||
-        nn_attr_pair(pool, "kernel", 1, k) != ASSAY_OK ||
-        nn_window_make(g, pool, k[0], k[1]) != ASSAY_OK)
-        return false;
-    bool pads = g->pad[0] || g->pad[1] || g->pad[2] || g->pad[3];
-    return !pads && k[0] == 2 && k[1] == 2 && g->stride[0] == 2 && g->stride[1] == 2;
-}
-
-static int bn_fuse(const nn_node *node, const nn_node *const *next, int n, nn_mode mode) {
-    (void)mode;
-    nn_window g;
-    if (n < 1 || strcmp(next[0]->op->name, "relu") != 0)
-        return 0;
-    return n > 1 && node->in_shape[X].ndim == 4 && is_simple_pool(next[1], &g) ? 2 : 1;
-}
-
-/* Where things lie in the memory that forward leaves to backward. */
-typedef struct bn_save {
-    float *mean, *invstd, *x_won;
-    uint8_t *won;
-    size_t bytes;
-} bn_save;
-
-static size_t round_up(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
-
-static bn_save save_at(void *memory, size_t c, size_t pooled, bool pool, bool won) {
-    bn_save s = {.bytes = 2 * round_up(c * sizeof(float))};
-    uint8_t *at = memory;
-    if (at) {
-        s.mean = memory;
-        s.invstd = (float *)(void *)(at + s.bytes / 2);
-    }
-    if (pool && won) {
-        if (at) {
-            s.x_won = (float *)(void *)(at + s.bytes);
-            s.won = at + s.bytes + round_up(pooled * sizeof(float));
-        }
-        s.bytes += round_up(pooled * sizeof(float)) + round_up(pooled);
-    }
-    return s;
+static int bn_fuse(
+    const nn_node *node, const nn_node *const *next, int n, nn_mode mode, bool x_grad) {
+    (void)mode, (void)x_grad;
+    return norm_follow(node, next, n);
 }
 
 typedef struct bn_state {
     assay_ctx *ctx;
-    nn_window pool;
-    bool has_pool, has_relu, backward;
-    size_t pooled; /* of the full batch */
-    float eps, momentum;
+    norm norm;
+    size_t batch;
+    bool backward;
 } bn_state;
 
-static void bn_unplan(void *state) {
-    bn_state *s = state;
+static void bn_unplan(nn_plan *p) {
+    bn_state *s = p->state;
     if (s)
         mem_free(s->ctx, s);
+}
+
+static size_t factor_bytes(size_t c, size_t batch) {
+    return (2 * c * batch * sizeof(float) + 63) / 64 * 64;
 }
 
 static assay_status bn_plan(nn_plan *p) {
     assay_status status = ASSAY_OK;
     bn_state *s = NULL;
-    size_t c = channels_of(p->node);
     ASSAY_TRY(mem_new(p->ctx, &s, 1, sizeof *s));
     p->state = s;
     s->ctx = p->ctx;
-    s->has_relu = p->n_fused > 0;
-    s->has_pool = p->n_fused > 1 && is_simple_pool(p->fused[1], &s->pool);
+    s->batch = (size_t)p->batch;
     s->backward = p->backward;
-    s->eps = (float)nn_attr_f(p->node, "eps", 1e-5);
-    s->momentum = (float)nn_attr_f(p->node, "momentum", 0.1);
-    if (s->has_pool)
-        s->pooled = (size_t)(s->pool.oh * s->pool.ow * s->pool.c) * (size_t)p->batch;
-    p->save_bytes = save_at(NULL, c, s->pooled, s->has_pool, s->backward).bytes;
-    /* Sums in double, then what follows from them in float. */
-    p->forward_scratch =
-        round_up(2 * c * sizeof(double)) + round_up(2 * c * sizeof(float));
-    p->backward_scratch = p->forward_scratch;
+    norm_make(&s->norm, p->node, p->fused, p->n_fused);
+    p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
+    p->forward_scratch = p->backward_scratch = norm_scratch(&s->norm);
     /* Constant statistics need x only for the gradients of scale and for the ReLU's mask.
      */
     bool scale_grad = p->want_d[SCALE] || p->mode == NN_CAPTURE;
-    bool x_needed = p->mode == NN_TRAIN || (!s->has_pool && (scale_grad || s->has_relu));
+    bool x_needed =
+        p->mode == NN_TRAIN || (!s->norm.pool && (scale_grad || s->norm.relu));
     p->backward_reads = (x_needed ? 1u << X : 0u) | 1u << SCALE | 1u << SHIFT;
-    p->factor_bytes = 2 * round_up(c * (size_t)p->batch * sizeof(float));
+    p->factor_bytes = factor_bytes(s->norm.c, s->batch);
 done:
     return status;
 }
 
-static bn_affine affine_of(const nn_io *io, const bn_save *save) {
+static norm_save save_of(const nn_io *io) {
+    const bn_state *s = io->state;
+    return norm_save_at(io->save, &s->norm, s->batch, s->backward);
+}
+
+static bn_affine affine_of(const nn_io *io, const norm_save *save) {
     bn_affine a = {save->mean, save->invstd, io->in[SCALE], io->in[SHIFT]};
     return a;
 }
 
-static bn_save save_of(const nn_io *io) {
-    const bn_state *s = io->state;
-    return save_at(io->save, channels_of(io->node), s->pooled, s->has_pool, s->backward);
-}
-
-/* Fills mean and 1/sd; in training moves the running statistics. */
-static void statistics(nn_io *io, const bn_save *save) {
-    const bn_state *s = io->state;
-    size_t c = channels_of(io->node), rows = rows_of(io->node, io->n);
-    const float *var = io->in[VAR];
-    if (io->mode == NN_TRAIN) {
-        double *sum = io->scratch;
-        float *batch_var =
-            (float *)(void *)((uint8_t *)io->scratch + round_up(2 * c * sizeof(double)));
-        nn_kernels_get()->moments(save->mean, batch_var, sum, io->in[X], rows, c);
-        float unbias = rows > 1 ? (float)rows / (float)(rows - 1) : 1.0f;
-        float *running_mean = io->buffer[MEAN], *running_var = io->buffer[VAR];
-        for (size_t k = 0; running_mean && running_var && k < c; k++) {
-            running_mean[k] += s->momentum * (save->mean[k] - running_mean[k]);
-            running_var[k] += s->momentum * (batch_var[k] * unbias - running_var[k]);
-        }
-        var = batch_var;
-    } else {
-        memcpy(save->mean, io->in[MEAN], c * sizeof(float));
-    }
-    for (size_t k = 0; k < c; k++)
-        save->invstd[k] = 1.0f / sqrtf(var[k] + s->eps);
-}
-
 static assay_status bn_forward(nn_io *io) {
     const bn_state *s = io->state;
-    bn_save save = save_of(io);
-    statistics(io, &save);
+    const norm *m = &s->norm;
+    const float *x = io->in[X];
+    size_t n = (size_t)io->n;
+    norm_save save = save_of(io);
+    if (io->mode == NN_TRAIN) {
+        double *sum = norm_sums(io->scratch);
+        memset(sum, 0, 2 * m->c * sizeof *sum);
+        /* Example by example, as fused passes do: the same sums. Vectors are one stretch.
+         */
+        size_t stretch = m->each > 1 ? m->each : n;
+        for (size_t r = 0; r < n * m->each; r += stretch)
+            nn_kernels_get()->moments(sum, sum + m->c, x + r * m->c, r, stretch, m->c);
+        norm_finish(m, &save, sum, n * m->each, io->buffer[MEAN], io->buffer[VAR]);
+    } else {
+        norm_running(m, &save, io->in[MEAN], io->in[VAR]);
+    }
     bn_affine a = affine_of(io, &save);
-    size_t c = channels_of(io->node);
-    if (s->has_pool)
-        nn_kernels_get()->bn_relu_pool(io->out, save.x_won, save.won, io->in[X], &a,
-                                       &s->pool, (size_t)io->n);
-    else
-        nn_kernels_get()->bn(io->out, io->in[X], &a, rows_of(io->node, io->n), c,
-                             s->has_relu);
+    norm_forward(m, &save, &a, io->out, x, 0, n);
     return ASSAY_OK;
 }
 
-/* Gradients of scale and shift over `n` examples from example `first` on, as doubles. */
-static void
-sums_over(const nn_io *io, double *sum, const bn_save *save, int first, int n) {
-    const bn_state *s = io->state;
-    bn_affine a = affine_of(io, save);
-    size_t c = channels_of(io->node);
-    size_t each = s->has_pool ? (size_t)(s->pool.oh * s->pool.ow) : rows_of(io->node, 1);
-    size_t at = each * c * (size_t)first;
-    const float *x = s->has_pool ? save->x_won : io->in[X];
-    nn_kernels_get()->bn_back_sums(sum, io->d_out + at, x + at,
-                                   s->has_pool ? save->won + at : NULL, &a,
-                                   each * (size_t)n, c, s->has_relu);
-}
-
 /* Per-example gradients of scale and shift. */
-static void fill_factor(nn_io *io, const bn_save *save, double *sum) {
-    size_t c = channels_of(io->node);
-    float *scale = io->factor, *shift = scale + c * (size_t)io->n;
-    for (int i = 0; i < io->n; i++) {
-        sums_over(io, sum, save, i, 1);
-        for (size_t k = 0; k < c; k++) {
-            shift[(size_t)i * c + k] = (float)sum[k];
-            scale[(size_t)i * c + k] = (float)sum[c + k];
+static void fill_factor(nn_io *io, const norm_save *save, const bn_affine *a) {
+    const norm *m = &((const bn_state *)io->state)->norm;
+    const float *x = io->in[X];
+    double *sum = norm_sums(io->scratch);
+    float *scale = io->factor, *shift = scale + m->c * (size_t)io->n;
+    for (size_t i = 0; i < (size_t)io->n; i++) {
+        memset(sum, 0, 2 * m->c * sizeof *sum);
+        norm_back_sums(m, save, a, sum, io->d_out, x + i * m->each * m->c, i, 1);
+        for (size_t k = 0; k < m->c; k++) {
+            shift[i * m->c + k] = (float)sum[k];
+            scale[i * m->c + k] = (float)sum[m->c + k];
         }
     }
 }
 
 static assay_status bn_backward(nn_io *io) {
-    const bn_state *s = io->state;
-    size_t c = channels_of(io->node), rows = rows_of(io->node, io->n);
-    bn_save save = save_of(io);
+    const norm *m = &((const bn_state *)io->state)->norm;
+    norm_save save = save_of(io);
     bn_affine a = affine_of(io, &save);
-    double *sum = io->scratch;
-    float *s0 = NULL, *s1 = NULL;
+    size_t n = (size_t)io->n;
+    float *pull = NULL;
     if (io->mode == NN_CAPTURE) {
-        fill_factor(io, &save, sum);
+        fill_factor(io, &save, &a);
     } else {
-        s0 = (float *)(void *)((uint8_t *)io->scratch + round_up(2 * c * sizeof(double)));
-        s1 = s0 + c;
-        sums_over(io, sum, &save, 0, io->n);
-        for (size_t k = 0; k < c; k++) {
-            s0[k] = (float)(sum[k] / (double)rows);
-            s1[k] = (float)(sum[c + k] / (double)rows);
-            if (io->d_in[SHIFT])
-                io->d_in[SHIFT][k] = (float)sum[k];
-            if (io->d_in[SCALE])
-                io->d_in[SCALE][k] = (float)sum[c + k];
-        }
+        double *sum = norm_sums(io->scratch);
+        pull = norm_floats(m, io->scratch);
+        memset(sum, 0, 2 * m->c * sizeof *sum);
+        norm_back_sums(m, &save, &a, sum, io->d_out, io->in[X], 0, n);
+        norm_pull(m, pull, sum, n * m->each, io->d_in[SCALE], io->d_in[SHIFT]);
     }
-    if (!io->d_in[X])
-        return ASSAY_OK;
-    if (s->has_pool)
-        nn_kernels_get()->bn_back_pool(io->d_in[X], io->d_out, io->in[X], save.won, &a,
-                                       s0, s1, &s->pool, (size_t)io->n);
-    else
-        nn_kernels_get()->bn_back(io->d_in[X], io->d_out, io->in[X], &a, s0, s1, rows, c,
-                                  s->has_relu);
+    if (io->d_in[X])
+        norm_back(m, &save, &a, io->d_in[X], io->d_out, io->in[X], pull, 0, n);
     return ASSAY_OK;
 }
 
 static void bn_factors(const nn_io *io, nn_factor *f) {
-    size_t c = channels_of(io->node);
+    const norm *m = &((const bn_state *)io->state)->norm;
     f->kind = NN_FACTOR_DIAG;
     f->d = io->factor;
-    f->d2 = f->d + c * (size_t)io->n;
+    f->d2 = f->d + m->c * (size_t)io->n;
 }
 
 static void bn_reference(const nn_node *node,
@@ -246,7 +154,8 @@ static void bn_reference(const nn_node *node,
                          double *out,
                          const double *d_out,
                          double *const *d_in) {
-    size_t c = channels_of(node), rows = rows_of(node, n);
+    size_t c = (size_t)node->in_shape[X].dim[1];
+    size_t rows = (size_t)nn_shape_each(&node->in_shape[X]) / c * (size_t)n;
     double eps = nn_attr_f(node, "eps", 1e-5), count = (double)rows;
     for (size_t k = 0; k < c; k++) {
         double mean = in[MEAN][k], var = in[VAR][k], s0 = 0, s1 = 0;

@@ -1,7 +1,7 @@
 /* conv2d: convolution of images with a bias or without. Products are oneDNN's; this file
  * keeps the primitives for the full batch and for one smaller one (the last of an epoch).
  */
-#include "nn/kernels.h"
+#include "nn/stem.h"
 
 #include <string.h>
 
@@ -29,8 +29,15 @@ static assay_status conv_infer(nn_node *node) {
     return status;
 }
 
+static int conv_fuse(
+    const nn_node *node, const nn_node *const *next, int n, nn_mode mode, bool x_grad) {
+    return stem_fuse(node, next, n, mode, x_grad);
+}
+
 typedef struct conv_state {
     assay_ctx *ctx;
+    bool small; /* our own loops, but for backward to x */
+    direct_conv direct;
     dn_engine *engine;
     dn_conv_geometry geometry; /* of the full batch */
     unsigned what;
@@ -40,8 +47,8 @@ typedef struct conv_state {
     nn_window window;
 } conv_state;
 
-static void conv_unplan(void *state) {
-    conv_state *s = state;
+static void unplan_apart(nn_plan *p) {
+    conv_state *s = p->state;
     if (!s)
         return;
     dn_conv_destroy(s->full);
@@ -50,7 +57,12 @@ static void conv_unplan(void *state) {
     mem_free(s->ctx, s);
 }
 
-static assay_status conv_plan(nn_plan *p) {
+static void grow(size_t *most, size_t bytes) {
+    if (bytes > *most)
+        *most = bytes;
+}
+
+static assay_status plan_apart(nn_plan *p) {
     assay_status status = ASSAY_OK;
     conv_state *s = NULL;
     ASSAY_TRY(mem_new(p->ctx, &s, 1, sizeof *s));
@@ -75,11 +87,18 @@ static assay_status conv_plan(nn_plan *p) {
     memcpy(s->geometry.dilation, g->dilation, sizeof g->dilation);
     s->what = DN_FORWARD | (p->want_d[0] ? DN_BACKWARD_DATA : 0u) |
               (p->want_d[1] ? DN_BACKWARD_WEIGHTS : 0u);
-    ASSAY_TRY(dn_conv_create(&s->full, s->engine, &s->geometry, s->what));
-    p->forward_scratch = dn_conv_scratch(s->full, DN_FORWARD);
-    size_t data = dn_conv_scratch(s->full, DN_BACKWARD_DATA);
-    size_t weights = dn_conv_scratch(s->full, DN_BACKWARD_WEIGHTS);
-    p->backward_scratch = data > weights ? data : weights;
+    s->small = direct_make(&s->direct, g, s->geometry.o);
+    if (s->small) {
+        s->what &= DN_BACKWARD_DATA;
+        p->forward_scratch = p->backward_scratch =
+            (s->direct.padded_floats + 2 * s->direct.packed_floats) * sizeof(float);
+    }
+    if (s->what) {
+        ASSAY_TRY(dn_conv_create(&s->full, s->engine, &s->geometry, s->what));
+        grow(&p->forward_scratch, dn_conv_scratch(s->full, DN_FORWARD));
+        grow(&p->backward_scratch, dn_conv_scratch(s->full, DN_BACKWARD_DATA));
+        grow(&p->backward_scratch, dn_conv_scratch(s->full, DN_BACKWARD_WEIGHTS));
+    }
     p->backward_reads = (p->want_d[1] ? 1u : 0u) | 2u;
     p->factor_reads_x = p->factor_reads_d = true;
 done:
@@ -122,22 +141,55 @@ static void *scratch_of(const conv_state *s, const nn_io *io) {
     return io->n != s->geometry.n && s->rest_scratch ? s->rest_scratch : io->scratch;
 }
 
-static assay_status conv_forward(nn_io *io) {
-    conv_state *s = io->state;
-    dn_conv *c;
-    assay_status status = for_batch(s, io->n, &c);
-    if (status != ASSAY_OK)
-        return status;
-    return dn_conv_forward(c, io->in[0], io->in[1], io->in[2], io->out,
-                           scratch_of(s, io));
+static void small_forward(const conv_state *s, const nn_io *io) {
+    const direct_conv *d = &s->direct;
+    const float *x = io->in[0];
+    float *weight = io->scratch, *padded = weight + d->packed_floats;
+    memset(padded, 0, d->padded_floats * sizeof *padded);
+    direct_pack(d, weight, io->in[1]);
+    for (size_t i = 0; i < (size_t)io->n; i++) {
+        direct_pad(d, padded, x + i * (size_t)(d->g.h * d->g.w * d->g.c));
+        nn_kernels_get()->direct(io->out + i * d->out_floats, padded, weight, io->in[2],
+                                 d);
+    }
 }
 
-static assay_status conv_backward(nn_io *io) {
+static void small_weights(const conv_state *s, const nn_io *io) {
+    const direct_conv *d = &s->direct;
+    const float *x = io->in[0];
+    float *sum = io->scratch, *padded = sum + d->packed_floats;
+    memset(sum, 0, (d->packed_floats + d->padded_floats) * sizeof *sum);
+    for (size_t i = 0; i < (size_t)io->n; i++) {
+        direct_pad(d, padded, x + i * (size_t)(d->g.h * d->g.w * d->g.c));
+        nn_kernels_get()->direct_weights(sum, padded, io->d_out + i * d->out_floats, d);
+    }
+    direct_unpack(d, io->d_in[1], sum);
+}
+
+static assay_status forward_apart(nn_io *io) {
     assay_status status = ASSAY_OK;
     conv_state *s = io->state;
     dn_conv *c;
+    if (s->small) {
+        small_forward(s, io);
+        return ASSAY_OK;
+    }
     ASSAY_TRY(for_batch(s, io->n, &c));
-    if (io->d_in[1])
+    ASSAY_TRY(
+        dn_conv_forward(c, io->in[0], io->in[1], io->in[2], io->out, scratch_of(s, io)));
+done:
+    return status;
+}
+
+static assay_status backward_apart(nn_io *io) {
+    assay_status status = ASSAY_OK;
+    conv_state *s = io->state;
+    dn_conv *c = NULL;
+    if (s->what)
+        ASSAY_TRY(for_batch(s, io->n, &c));
+    if (io->d_in[1] && s->small)
+        small_weights(s, io);
+    else if (io->d_in[1])
         ASSAY_TRY(dn_conv_backward_weights(c, io->in[0], io->d_out, io->d_in[1],
                                            scratch_of(s, io)));
     if (io->d_in[0])
@@ -149,6 +201,22 @@ static assay_status conv_backward(nn_io *io) {
                                    (size_t)(io->n * g->oh * g->ow), (size_t)g->o);
 done:
     return status;
+}
+
+static assay_status conv_plan(nn_plan *p) {
+    return p->n_fused ? stem_plan(p) : plan_apart(p);
+}
+static void conv_unplan(nn_plan *p) {
+    if (p->n_fused)
+        stem_unplan(p);
+    else
+        unplan_apart(p);
+}
+static assay_status conv_forward(nn_io *io) {
+    return io->n_fused ? stem_forward(io) : forward_apart(io);
+}
+static assay_status conv_backward(nn_io *io) {
+    return io->n_fused ? stem_backward(io) : backward_apart(io);
 }
 
 static void conv_factors(const nn_io *io, nn_factor *f) {
@@ -263,6 +331,7 @@ const nn_op_def assay_op_conv2d = {
     .max_inputs = 3,
     .attrs = conv_attrs,
     .infer = conv_infer,
+    .fuse = conv_fuse,
     .plan = conv_plan,
     .unplan = conv_unplan,
     .forward = conv_forward,

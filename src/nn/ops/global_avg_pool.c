@@ -32,9 +32,8 @@ static assay_status gap_backward(nn_io *io) {
     size_t c = channels_of(io->node), pixels = pixels_of(io->node);
     float share = 1.0f / (float)pixels;
     for (size_t i = 0; i < (size_t)io->n; i++)
-        for (size_t p = 0; p < pixels; p++)
-            for (size_t k = 0; k < c; k++)
-                io->d_in[0][(i * pixels + p) * c + k] = io->d_out[i * c + k] * share;
+        nn_kernels_get()->spread_row(io->d_in[0] + i * pixels * c, io->d_out + i * c,
+                                     share, pixels, c);
     return ASSAY_OK;
 }
 

@@ -1,0 +1,155 @@
+/* The parts of a batch norm, for whoever walks the examples. */
+#include "nn/norm.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Whether a pooling takes disjoint 2 x 2 windows without padding. */
+static bool is_simple_pool(const nn_node *pool, nn_window *g) {
+    int64_t k[2];
+    if (strcmp(pool->op->name, "max_pool") != 0 ||
+        nn_attr_pair(pool, "kernel", 1, k) != ASSAY_OK ||
+        nn_window_make(g, pool, k[0], k[1]) != ASSAY_OK)
+        return false;
+    bool pads = g->pad[0] || g->pad[1] || g->pad[2] || g->pad[3];
+    return !pads && k[0] == 2 && k[1] == 2 && g->stride[0] == 2 && g->stride[1] == 2;
+}
+
+int norm_follow(const nn_node *bn, const nn_node *const *next, int n) {
+    nn_window g;
+    if (n < 1 || strcmp(next[0]->op->name, "relu") != 0)
+        return 0;
+    return n > 1 && bn->in_shape[0].ndim == 4 && is_simple_pool(next[1], &g) ? 2 : 1;
+}
+
+void norm_make(norm *out, const nn_node *bn, const nn_node *const *next, int n) {
+    norm m = {.c = (size_t)bn->in_shape[0].dim[1]};
+    m.each = m.out_each = (size_t)nn_shape_each(&bn->in_shape[0]) / m.c;
+    m.relu = n > 0;
+    m.pool = n > 1 && is_simple_pool(next[1], &m.window);
+    if (m.pool)
+        m.out_each = (size_t)(m.window.oh * m.window.ow);
+    m.eps = (float)nn_attr_f(bn, "eps", 1e-5);
+    m.momentum = (float)nn_attr_f(bn, "momentum", 0.1);
+    *out = m;
+}
+
+static size_t round_up(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+norm_save norm_save_at(void *memory, const norm *m, size_t batch, bool backward) {
+    size_t row = round_up(m->c * sizeof(float)), pooled = m->out_each * m->c * batch;
+    norm_save s = {.bytes = 2 * row};
+    uint8_t *at = memory;
+    if (at) {
+        s.mean = memory;
+        s.invstd = (float *)(void *)(at + row);
+    }
+    if (m->pool && backward) {
+        if (at) {
+            s.x_won = (float *)(void *)(at + s.bytes);
+            s.won = at + s.bytes + round_up(pooled * sizeof(float));
+        }
+        s.bytes += round_up(pooled * sizeof(float)) + round_up(pooled);
+    }
+    return s;
+}
+
+size_t norm_scratch(const norm *m) {
+    return round_up(2 * m->c * sizeof(double)) + round_up(2 * m->c * sizeof(float));
+}
+
+float *norm_floats(const norm *m, void *scratch) {
+    return (float *)(void *)((uint8_t *)scratch + round_up(2 * m->c * sizeof(double)));
+}
+
+void norm_finish(const norm *m,
+                 const norm_save *save,
+                 const double *sum,
+                 size_t rows,
+                 float *running_mean,
+                 float *running_var) {
+    double unbias = rows > 1 ? (double)rows / (double)(rows - 1) : 1.0;
+    for (size_t k = 0; k < m->c; k++) {
+        double var = sum[m->c + k] / (double)rows;
+        save->mean[k] = (float)sum[k];
+        save->invstd[k] = (float)(1 / sqrt(var + (double)m->eps));
+        running_mean[k] += m->momentum * (save->mean[k] - running_mean[k]);
+        running_var[k] += m->momentum * ((float)(var * unbias) - running_var[k]);
+    }
+}
+
+void norm_running(const norm *m,
+                  const norm_save *save,
+                  const float *mean,
+                  const float *var) {
+    memcpy(save->mean, mean, m->c * sizeof *mean);
+    for (size_t k = 0; k < m->c; k++)
+        save->invstd[k] = (float)(1 / sqrt((double)var[k] + (double)m->eps));
+}
+
+void norm_pull(const norm *m,
+               float *pull,
+               const double *sum,
+               size_t rows,
+               float *d_scale,
+               float *d_shift) {
+    for (size_t k = 0; k < m->c; k++) {
+        pull[k] = (float)(sum[k] / (double)rows);
+        pull[m->c + k] = (float)(sum[m->c + k] / (double)rows);
+        if (d_shift)
+            d_shift[k] = (float)sum[k];
+        if (d_scale)
+            d_scale[k] = (float)sum[m->c + k];
+    }
+}
+
+void norm_forward(const norm *m,
+                  const norm_save *save,
+                  const bn_affine *a,
+                  float *y,
+                  const float *x,
+                  size_t at,
+                  size_t n) {
+    size_t o = at * m->out_each * m->c;
+    if (m->pool)
+        nn_kernels_get()->bn_relu_pool(y + o, save->x_won ? save->x_won + o : NULL,
+                                       save->won ? save->won + o : NULL, x, a, &m->window,
+                                       n);
+    else
+        nn_kernels_get()->bn(y + o, x, a, n * m->each, m->c, m->relu);
+}
+
+void norm_back_sums(const norm *m,
+                    const norm_save *save,
+                    const bn_affine *a,
+                    double *sum,
+                    const float *d_y,
+                    const float *x,
+                    size_t at,
+                    size_t n) {
+    size_t o = at * m->out_each * m->c;
+    nn_kernels_get()->bn_back_sums(sum, d_y + o, m->pool ? save->x_won + o : x,
+                                   m->pool ? save->won + o : NULL, a, n * m->out_each,
+                                   m->c, m->relu);
+}
+
+void norm_back(const norm *m,
+               const norm_save *save,
+               const bn_affine *a,
+               float *d_x,
+               const float *d_y,
+               const float *x,
+               const float *pull,
+               size_t at,
+               size_t n) {
+    size_t o = at * m->out_each * m->c;
+    const float *s1 = pull ? pull + m->c : NULL;
+    if (m->pool)
+        nn_kernels_get()->bn_back_pool(d_x, d_y + o, x, save->won + o, a, pull, s1,
+                                       &m->window, n);
+    else
+        nn_kernels_get()->bn_back(d_x, d_y + o, x, a, pull, s1, n * m->each, m->c,
+                                  m->relu);
+}

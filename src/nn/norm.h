@@ -1,0 +1,92 @@
+/* What a batch norm and the passes that take one along share: the ReLU and pooling behind
+ * it, its statistics, and what forward leaves to backward. */
+#ifndef NN_NORM_H
+#define NN_NORM_H
+
+#include "nn/kernels.h"
+
+typedef struct norm {
+    size_t c, each;   /* channels; pixels of one example */
+    bool relu, pool;  /* pool only with relu */
+    nn_window window; /* of the pooling: disjoint, 2 x 2 */
+    size_t out_each;  /* pixels of one example of the output */
+    float eps, momentum;
+} norm;
+
+/* How many of the nodes behind a batch norm can go along: a ReLU, a 2 x 2 pooling behind
+ * it. */
+int norm_follow(const nn_node *bn, const nn_node *const *next, int n);
+/* Describes `bn` with the first n of `next`. */
+void norm_make(norm *out, const nn_node *bn, const nn_node *const *next, int n);
+
+/* Memory from forward to backward. */
+typedef struct norm_save {
+    float *mean, *invstd;
+    float *x_won; /* with a pooling and a backward pass */
+    uint8_t *won;
+    size_t bytes;
+} norm_save;
+/* Lays it out at `memory` (NULL: only counts) for `batch` examples. */
+norm_save norm_save_at(void *memory, const norm *m, size_t batch, bool backward);
+
+/* Scratch: 2 c doubles, then 2 c floats. */
+size_t norm_scratch(const norm *m);
+static inline double *norm_sums(void *scratch) {
+    return scratch;
+}
+float *norm_floats(const norm *m, void *scratch);
+
+/* From sums (mean, squared deviations) over `rows`: mean, 1/sd; moves the running
+ * statistics. */
+void norm_finish(const norm *m,
+                 const norm_save *save,
+                 const double *sum,
+                 size_t rows,
+                 float *running_mean,
+                 float *running_var);
+/* From the running statistics. */
+void norm_running(const norm *m,
+                  const norm_save *save,
+                  const float *mean,
+                  const float *var);
+/* From sums (d_y, d_y xhat): the gradients of shift and scale (NULL: not wanted), and
+ * into `pull` (2 c floats) the sums over `rows`. */
+void norm_pull(const norm *m,
+               float *pull,
+               const double *sum,
+               size_t rows,
+               float *d_scale,
+               float *d_shift);
+
+/* One stretch of n examples through the norm and what follows; `at` is the first
+ * example's index. */
+void norm_forward(const norm *m,
+                  const norm_save *save,
+                  const bn_affine *a,
+                  float *y,
+                  const float *x,
+                  size_t at,
+                  size_t n);
+/* Adds the stretch's sums to `sum`. x of this stretch as forward had it (unused with a
+ * pooling). */
+void norm_back_sums(const norm *m,
+                    const norm_save *save,
+                    const bn_affine *a,
+                    double *sum,
+                    const float *d_y,
+                    const float *x,
+                    size_t at,
+                    size_t n);
+/* pull NULL: constant statistics. x, d_x: of this stretch; d_y and what was saved: of the
+ * whole batch. */
+void norm_back(const norm *m,
+               const norm_save *save,
+               const bn_affine *a,
+               float *d_x,
+               const float *d_y,
+               const float *x,
+               const float *pull,
+               size_t at,
+               size_t n);
+
+#endif

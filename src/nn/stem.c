@@ -1,0 +1,162 @@
+/* Forward in training: a pass for the statistics, a pass that normalises. Backward: the
+ * sums (from the winners alone if there is a pooling), then per example the gradient of
+ * the convolution's output and at once its share of the weights' gradient. */
+#include "nn/stem.h"
+
+#include <string.h>
+
+/* Inputs of the step: x, weight, then the batch norm's. */
+enum { X, WEIGHT, SCALE, SHIFT, MEAN, VAR };
+
+typedef struct stem_state {
+    assay_ctx *ctx;
+    direct_conv conv;
+    norm norm;
+    size_t batch;
+    bool backward;
+} stem_state;
+
+int stem_fuse(
+    const nn_node *conv, const nn_node *const *next, int n, nn_mode mode, bool x_grad) {
+    nn_window g;
+    direct_conv d;
+    const nn_shape *w = &conv->in_shape[1];
+    /* Capturing needs the gradient of every example's image: nothing is saved there. */
+    if (mode == NN_CAPTURE || x_grad || conv->n_in != 2 || n < 1 ||
+        strcmp(next[0]->op->name, "batch_norm") != 0 ||
+        nn_window_make(&g, conv, w->dim[2], w->dim[3]) != ASSAY_OK ||
+        !direct_make(&d, &g, w->dim[0]))
+        return 0;
+    return 1 + norm_follow(next[0], next + 1, n - 1);
+}
+
+static size_t round_up(size_t floats) {
+    return (floats + 15) / 16 * 16;
+}
+
+/* The scratch of both passes: one layout. */
+typedef struct stem_scratch {
+    void *norm;
+    float *padded, *weight, *d_weight, *y, *d_y;
+    size_t bytes;
+} stem_scratch;
+
+static stem_scratch scratch_at(const stem_state *s, void *memory) {
+    const direct_conv *d = &s->conv;
+    size_t y = round_up(d->out_floats), w = round_up(d->packed_floats);
+    stem_scratch t = {.norm = memory};
+    size_t floats = norm_scratch(&s->norm) / sizeof(float);
+    float *at = memory;
+    t.bytes = (floats + round_up(d->padded_floats) + 2 * w + 2 * y) * sizeof(float);
+    if (at) {
+        t.padded = at + floats;
+        t.weight = t.padded + round_up(d->padded_floats);
+        t.d_weight = t.weight + w;
+        t.y = t.d_weight + w;
+        t.d_y = t.y + y;
+    }
+    return t;
+}
+
+assay_status stem_plan(nn_plan *p) {
+    assay_status status = ASSAY_OK;
+    stem_state *s = NULL;
+    nn_window g;
+    const nn_shape *w = &p->node->in_shape[1];
+    ASSAY_TRY(mem_new(p->ctx, &s, 1, sizeof *s));
+    p->state = s;
+    s->ctx = p->ctx;
+    s->batch = (size_t)p->batch;
+    s->backward = p->backward;
+    ASSAY_TRY(nn_window_make(&g, p->node, w->dim[2], w->dim[3]));
+    if (!direct_make(&s->conv, &g, w->dim[0]))
+        ASSAY_FAIL(ASSAY_E_INTERNAL, "a stem over a large patch");
+    norm_make(&s->norm, p->fused[0], p->fused + 1, p->n_fused - 1);
+    p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
+    p->forward_scratch = p->backward_scratch = scratch_at(s, NULL).bytes;
+    p->backward_reads = 1u << X | 1u << WEIGHT | 1u << SCALE | 1u << SHIFT;
+done:
+    return status;
+}
+
+void stem_unplan(nn_plan *p) {
+    stem_state *s = p->state;
+    if (s)
+        mem_free(s->ctx, s);
+}
+
+/* Everything a pass over the examples needs. */
+typedef struct stem_pass {
+    const stem_state *s;
+    const nn_kernels *k;
+    stem_scratch t;
+    norm_save save;
+    bn_affine affine;
+    const float *x;
+    size_t n, x_each;
+} stem_pass;
+
+static stem_pass begin(const nn_io *io) {
+    stem_pass p = {.s = io->state, .k = nn_kernels_get(), .x = io->in[X]};
+    p.t = scratch_at(p.s, io->scratch);
+    p.save = norm_save_at(io->save, &p.s->norm, p.s->batch, p.s->backward);
+    p.affine = (bn_affine){p.save.mean, p.save.invstd, io->in[SCALE], io->in[SHIFT]};
+    p.n = (size_t)io->n;
+    p.x_each = (size_t)nn_shape_each(&io->node->in_shape[X]);
+    memset(p.t.padded, 0, p.s->conv.padded_floats * sizeof(float));
+    direct_pack(&p.s->conv, p.t.weight, io->in[WEIGHT]);
+    return p;
+}
+
+/* Example i's convolution into the scratch. */
+static void convolve(const stem_pass *p, size_t i) {
+    direct_pad(&p->s->conv, p->t.padded, p->x + i * p->x_each);
+    p->k->direct(p->t.y, p->t.padded, p->t.weight, NULL, &p->s->conv);
+}
+
+assay_status stem_forward(nn_io *io) {
+    stem_pass p = begin(io);
+    const norm *m = &p.s->norm;
+    if (io->mode == NN_TRAIN) {
+        double *sum = norm_sums(p.t.norm);
+        memset(sum, 0, 2 * m->c * sizeof *sum);
+        for (size_t i = 0; i < p.n; i++) {
+            convolve(&p, i);
+            p.k->moments(sum, sum + m->c, p.t.y, i * m->each, m->each, m->c);
+        }
+        norm_finish(m, &p.save, sum, p.n * m->each, io->buffer[MEAN], io->buffer[VAR]);
+    } else {
+        norm_running(m, &p.save, io->in[MEAN], io->in[VAR]);
+    }
+    for (size_t i = 0; i < p.n; i++) {
+        convolve(&p, i);
+        norm_forward(m, &p.save, &p.affine, io->out, p.t.y, i, 1);
+    }
+    return ASSAY_OK;
+}
+
+assay_status stem_backward(nn_io *io) {
+    stem_pass p = begin(io);
+    const norm *m = &p.s->norm;
+    const direct_conv *d = &p.s->conv;
+    double *sum = norm_sums(p.t.norm);
+    float *pull = norm_floats(m, p.t.norm);
+    memset(sum, 0, 2 * m->c * sizeof *sum);
+    if (m->pool)
+        norm_back_sums(m, &p.save, &p.affine, sum, io->d_out, NULL, 0, p.n);
+    for (size_t i = 0; i < p.n && !m->pool; i++) {
+        convolve(&p, i);
+        norm_back_sums(m, &p.save, &p.affine, sum, io->d_out, p.t.y, i, 1);
+    }
+    norm_pull(m, pull, sum, p.n * m->each, io->d_in[SCALE], io->d_in[SHIFT]);
+    if (!io->d_in[WEIGHT])
+        return ASSAY_OK;
+    memset(p.t.d_weight, 0, d->packed_floats * sizeof(float));
+    for (size_t i = 0; i < p.n; i++) {
+        convolve(&p, i);
+        norm_back(m, &p.save, &p.affine, p.t.d_y, io->d_out, p.t.y, pull, i, 1);
+        p.k->direct_weights(p.t.d_weight, p.t.padded, p.t.d_y, d);
+    }
+    direct_unpack(d, io->d_in[WEIGHT], p.t.d_weight);
+    return ASSAY_OK;
+}
