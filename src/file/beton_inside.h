@@ -11,6 +11,7 @@ enum {
     BETON_DESCRIPTOR_BYTES = 1041,
     BETON_NAME_BYTES = 16,
     BETON_ENTRY_BYTES = 24,
+    BETON_ARGS_DTYPE = 256, /* of arrays: u64 length, then the element type's text */
     BETON_MIN_PAGE = 1 << 12, /* of our writer */
 };
 

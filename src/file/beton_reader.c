@@ -100,6 +100,11 @@ static assay_status read_field(beton_field *field, const uint8_t *p) {
     if (p[0] > BETON_TENSOR || !beton_cell_layout(field->type, &bytes, &align))
         return err_set(ASSAY_E_FORMAT, "'%s' has the unknown type %u", field->name, p[0]);
     memcpy(field->args, p + 1 + BETON_NAME_BYTES, BETON_ARGS_BYTES);
+    if ((field->type == BETON_NDARRAY || field->type == BETON_TENSOR) &&
+        le64_get(field->args + BETON_ARGS_DTYPE) >
+            BETON_ARGS_BYTES - BETON_ARGS_DTYPE - 8)
+        return err_set(ASSAY_E_FORMAT, "the element type of '%s' is too long",
+                       field->name);
     return ASSAY_OK;
 }
 
