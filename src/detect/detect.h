@@ -85,9 +85,13 @@ ASSAY_MUST_CHECK assay_status detect_label_count(const detect_input *in,
 
 /* ---- copies ---- */
 
+/* What 0 stands for below. */
+#define DETECT_COPY_SIMILARITY 0.94
+#define DETECT_COPY_RATIO      0.35
+
 typedef struct detect_copy_options {
-    double similarity; /* 0: .94 */
-    double ratio;      /* (1-c1)/(1-c2) at most; 0: .35 */
+    double similarity;
+    double ratio; /* (1-c1)/(1-c2) at most */
 } detect_copy_options;
 
 /* Similarity is the correlation of pixels, also mirrored, after undoing what brightening

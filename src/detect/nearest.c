@@ -280,8 +280,9 @@ static int beginning(const nearest *list, double most, double ratio) {
  * .990, 79    .978, 27 similarity .94 ratio .39   .992, 96    .983, 31 Correlation alone
  * says little: 1,665 natural pairs of Fashion-MNIST pass .97. */
 nearest_verdict nearest_judge(const nearest *list, const detect_copy_options *options) {
-    double similarity = options && options->similarity > 0 ? options->similarity : 0.94;
-    double ratio = options && options->ratio > 0 ? options->ratio : 0.35;
+    double similarity =
+        options && options->similarity > 0 ? options->similarity : DETECT_COPY_SIMILARITY;
+    double ratio = options && options->ratio > 0 ? options->ratio : DETECT_COPY_RATIO;
     nearest_verdict v = {beginning(list, 1 - similarity, ratio), 0, false};
     if (!v.copies) {
         v.copies = beginning(list, 0.03, 0.40);

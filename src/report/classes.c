@@ -334,7 +334,7 @@ static void self_test(page *p) {
     page_count(p, a->self_copies);
     page_raw(p, ", found ");
     page_count(p, a->self_copies_found);
-    page_raw(p, ". None of them is in the figures above.</dd>\n");
+    page_raw(p, ". None of them is listed above.</dd>\n");
 }
 
 void page_made(page *p) {
@@ -382,7 +382,7 @@ void page_made(page *p) {
         page_raw(p, "<li>");
         page_text(p, t[i].text);
         page_raw(p, " <span class=\"num\">");
-        text_number(&p->b, t[i].value);
+        text_number(&p->b, round(t[i].value * 1e4) / 1e4);
         page_raw(p, "</span></li>");
     }
     page_raw(p, "</ul></dd>\n");

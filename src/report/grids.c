@@ -85,7 +85,8 @@ static void pair_item(page *p, const detect_finding *f) {
          (double)f->similarity, f->row);
     page_raw(p, ">");
     pair_side(p, report_planted(p->v, f->row) ? "planted" : "test", f->row);
-    page_raw(p, "<span class=\"same\" aria-hidden=\"true\">=</span>");
+    page_raw(p, "<span class=\"same\" aria-hidden=\"true\">");
+    page_raw(p, f->exact ? "=</span>" : "\xE2\x89\x88</span>");
     pair_side(p, "train", f->other);
     page_raw(p, "<p class=\"note\">");
     if (f->exact) {

@@ -6,17 +6,14 @@
 
 #include <math.h>
 
-/* detect's defaults, where an audit uses them. */
-static const double COPY_SIMILARITY = 0.97, COPY_RATIO = 0.33;
-
 size_t report_thresholds(const report_view *v, report_threshold out[8]) {
     size_t n = 0;
     const struct assay_audit *a = v->a;
     out[n++] = (report_threshold){"copy_similarity", "near copy: correlation at least",
-                                  COPY_SIMILARITY};
+                                  DETECT_COPY_SIMILARITY};
     out[n++] = (report_threshold){
         "copy_ratio", "near copy: (1 - c1) / (1 - c2) to the next neighbour, at most",
-        COPY_RATIO};
+        DETECT_COPY_RATIO};
     if (a->label_check && a->label_listed > 0 &&
         v->count[DETECT_LABEL] >= a->label_listed)
         out[n++] = (report_threshold){

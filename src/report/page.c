@@ -464,11 +464,15 @@ static void head(page *p, buf *out) {
     const atlas *t = &p->tiles;
     if (t->side > 0) {
         /* --r: a place in a sheet over the picture in it */
-        buf_fmt(
-            out,
-            ":root{--tile:%dpx;--small:%dpx;--peek:%dpx;--big:%dpx;--r:%d/%d;--w:%d}\n",
-            shown_size(t->side, 104), shown_size(t->side, 56), shown_size(t->side, 48),
-            shown_size(t->side, 224), t->cell, t->side, t->columns);
+        static const struct {
+            const char *name;
+            int about;
+        } size[] = {
+            {"wide", 104}, {"phone", 84}, {"small", 56}, {"peek", 48}, {"big", 224}};
+        buf_str(out, ":root{");
+        for (size_t i = 0; i < sizeof size / sizeof *size; i++)
+            buf_fmt(out, "--%s:%dpx;", size[i].name, shown_size(t->side, size[i].about));
+        buf_fmt(out, "--r:%d/%d;--w:%d}\n", t->cell, t->side, t->columns);
     }
     for (int i = 0; i < t->n_sheets; i++) {
         buf_fmt(out, ".a%d{background-image:url(data:image/jpeg;base64,", i);

@@ -341,25 +341,162 @@ static void answer_says_what_was_found(void **state) {
 
 static void same_audit_same_bytes(void **state) {
     (void)state;
-    assay_ctx *ctx = test_ctx(1);
-    static const char *const file[] = {"audit.json", "issues.csv", "issues.jsonl",
-                                       "influence.csv", "exclude.txt"};
-    char *text[2][5];
+    static const char *const file[] = {"audit.html",   "audit.json",    "issues.csv",
+                                       "issues.jsonl", "influence.csv", "exclude.txt"};
+    enum { FILES = sizeof file / sizeof *file };
+    char *text[2][FILES];
+    assay_ctx *reader = test_ctx(1);
     for (int round = 0; round < 2; round++) {
+        assay_ctx *ctx = test_ctx(round + 1); /* threads */
         report_sample *s = report_sample_create(ctx, 300, 100, 3, 8, 3);
         test_scratch dir = test_scratch_begin();
         assay_report_options o = ASSAY_REPORT_OPTIONS_INIT;
         assert_ok(report_write(ctx, &s->a, &s->source, dir.folder, &o));
-        for (int i = 0; i < 5; i++)
-            text[round][i] = read_text(s, &dir, file[i]);
+        for (int i = 0; i < FILES; i++) {
+            size_t n;
+            text[round][i] = (char *)test_get(reader, test_in(&dir, file[i]).text, &n);
+        }
         test_scratch_end(&dir);
         report_sample_destroy(s);
+        assay_ctx_destroy(ctx);
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < FILES; i++) {
         assert_string_equal(text[0][i], text[1][i]);
-        mem_free(ctx, text[0][i]);
-        mem_free(ctx, text[1][i]);
+        mem_free(reader, text[0][i]);
+        mem_free(reader, text[1][i]);
     }
+    assay_ctx_destroy(reader);
+}
+
+/* ---- the page ---- */
+
+static size_t times(const char *text, const char *what) {
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
+        n++;
+    return n;
+}
+
+static char *page_of(report_sample *s, const assay_report_options *o, size_t *bytes) {
+    test_scratch dir = test_scratch_begin();
+    assert_ok(report_write(s->ctx, &s->a, &s->source, dir.folder, o));
+    char *text = (char *)test_get(s->ctx, test_in(&dir, "audit.html").text, bytes);
+    test_scratch_end(&dir);
+    return text;
+}
+
+static void names_stay_names(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    report_sample *s = report_sample_create(ctx, 400, 200, 10, 8, 1);
+    assay_report_options o = ASSAY_REPORT_OPTIONS_INIT;
+    o.command = "assay audit '</script>'";
+    size_t bytes;
+    char *text = page_of(s, &o, &bytes);
+    assert_int_equal(times(text, "<script"), 2);
+    assert_int_equal(times(text, "</script"), 2);
+    assert_int_equal(times(text, "<svg onload"), 0);
+    assert_int_equal(times(text, "<b>bold"), 0);
+    assert_int_equal(times(text, "<!--"), 0);
+    assert_int_not_equal(times(text, "&lt;/script&gt;&lt;script&gt;document.title"), 0);
+    assert_int_not_equal(times(text, "\\u003c/script>"), 0);
+    assert_int_equal(times(text, "assay audit &#39;&lt;/script&gt;&#39;"), 1);
+    mem_free(ctx, text);
+    report_sample_destroy(s);
+    assay_ctx_destroy(ctx);
+}
+
+static void the_page_keeps_to_its_size(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    report_sample *s = report_sample_create(ctx, 800, 200, 10, 48, 3);
+    assay_report_options o = ASSAY_REPORT_OPTIONS_INIT;
+    size_t whole, smaller, few, fewer;
+    char *text = page_of(s, &o, &whole);
+    assert_int_equal(times(text, "class=\"t none\""), 0);
+    assert_int_equal(times(text, "--r:48/48;"), 1);
+    mem_free(ctx, text);
+
+    o.page_size = whole * 9 / 10; /* tiles shrink */
+    text = page_of(s, &o, &smaller);
+    assert_in_range(smaller, 1, o.page_size);
+    assert_int_equal(times(text, "class=\"t none\""), 0);
+    assert_int_equal(times(text, "--r:32/32;"), 1);
+    size_t items = times(text, "<li");
+    mem_free(ctx, text);
+
+    o.page_size = smaller * 9 / 10; /* some go */
+    text = page_of(s, &o, &few);
+    assert_in_range(few, o.page_size * 8 / 10, o.page_size);
+    size_t gone = times(text, "class=\"t none\"");
+    assert_in_range(gone, 1, times(text, "class=\"t") - 1);
+    assert_int_equal(times(text, "<li"), items);
+    mem_free(ctx, text);
+
+    o.page_size = 100000; /* items go, too */
+    text = page_of(s, &o, &fewer);
+    assert_in_range(fewer, 1, o.page_size);
+    assert_in_range(times(text, "<li"), 1, items - 1);
+    mem_free(ctx, text);
+
+    test_scratch dir = test_scratch_begin();
+    o.page_size = 10000;
+    assert_fails(ASSAY_E_INVALID, report_write(ctx, &s->a, &s->source, dir.folder, &o));
+    test_scratch_end(&dir);
+    report_sample_destroy(s);
+    assay_ctx_destroy(ctx);
+}
+
+static assay_status sample_picture(const void *cookie, uint64_t row, image *out) {
+    assay_status status = image_resize_storage(out, 120, 60);
+    (void)cookie;
+    if (status == ASSAY_OK)
+        memset(out->rgb, (int)(row % 256), (size_t)120 * 60 * 3);
+    return status;
+}
+
+static void pictures_come_at_their_own_size(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    assay_report_options o = ASSAY_REPORT_OPTIONS_INIT;
+    for (int channels = 1; channels <= 3; channels += 2) {
+        report_sample *s = report_sample_create(ctx, 200, 100, 2, 8, channels);
+        s->source.picture = sample_picture;
+        s->source.side = 120;
+        s->source.rows -= 7; /* the last were planted: only the audit has their pixels */
+        s->a.planted_rows = 7;
+        size_t bytes;
+        char *text = page_of(s, &o, &bytes);
+        assert_int_equal(times(text, "--r:96/96;"), 1);
+        assert_int_equal(times(text, "class=\"t none\""), 0);
+        assert_int_not_equal(times(text, "planted/"), 0);
+        mem_free(ctx, text);
+        report_sample_destroy(s);
+    }
+    assay_ctx_destroy(ctx);
+}
+
+static void nothing_found_is_said(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    report_sample *s = report_sample_create(ctx, 200, 100, 2, 8, 1);
+    assay_report_options o = ASSAY_REPORT_OPTIONS_INIT;
+    struct assay_audit *a = &s->a;
+    a->findings.count = 0;
+    a->label_listed = 0;
+    a->n_errors = 0;
+    a->attribution = false;
+    a->label_score = NULL;
+    s->source = (report_source){.rows = a->rows}; /* nor any names */
+    size_t bytes;
+    char *text = page_of(s, &o, &bytes);
+    assert_int_equal(times(text, "No label looks wrong."), 2);
+    assert_int_equal(times(text, "No test image was found in training."), 2);
+    assert_int_equal(times(text, "No copies were found"), 2);
+    assert_int_equal(times(text, "id=\"files\""), 0);
+    assert_int_not_equal(times(text, "class 1"), 0);
+    mem_free(ctx, text);
+    report_sample_destroy(s);
     assay_ctx_destroy(ctx);
 }
 
@@ -383,6 +520,10 @@ int main(void) {
         cmocka_unit_test(json_keeps_its_contract),
         cmocka_unit_test(answer_says_what_was_found),
         cmocka_unit_test(same_audit_same_bytes),
+        cmocka_unit_test(names_stay_names),
+        cmocka_unit_test(the_page_keeps_to_its_size),
+        cmocka_unit_test(pictures_come_at_their_own_size),
+        cmocka_unit_test(nothing_found_is_said),
         cmocka_unit_test(an_unwritable_folder_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
