@@ -16,17 +16,24 @@ typedef struct zoo_model {
     zoo_config config;
     nn_graph *graph;
     nn_value images, labels, penultimate, logits, loss, margin;
+    double flop; /* of one example's forward pass: convolutions and matrix products */
 } zoo_model;
 
 typedef struct zoo_model_def {
     const char *name, *summary;
-    assay_status (*build)(zoo_model *m, assay_ctx *ctx);
+    /* Adds the layers from m->images on; sets penultimate and logits. SHAPE */
+    assay_status (*build)(zoo_model *m);
     int64_t params_28x28x1x10; /* golden parameter count of that configuration */
 } zoo_model_def;
 
 /* NOTFOUND lists the names. SHAPE when the image is too small. */
-ASSAY_MUST_CHECK assay_status zoo_build(zoo_model *out, assay_ctx *ctx, const char *name, const zoo_config *config);
+ASSAY_MUST_CHECK assay_status zoo_build(zoo_model *out,
+                                        assay_ctx *ctx,
+                                        const char *name,
+                                        const zoo_config *config);
 void zoo_destroy(zoo_model *m); /* accepts a zeroed one */
+size_t zoo_count(void);
 const zoo_model_def *zoo_at(size_t i);
+const zoo_model_def *zoo_find(const char *name); /* NULL if there is none */
 
 #endif
