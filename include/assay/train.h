@@ -10,32 +10,40 @@ extern "C" {
 
 typedef struct assay_train_options {
     size_t struct_size;
-    const char *model;     /**< zoo name; NULL: "cnn" */
-    int size;              /**< training size in pixels; 0: chosen from the data (see docs) */
-    int epochs;            /**< 0: the recipe's */
-    int batch;             /**< 0: the recipe's */
-    double lr;             /**< peak; 0: the recipe's */
-    double momentum;       /**< Nesterov; negative: the recipe's */
-    double weight_decay;   /**< negative: the recipe's */
-    double label_smoothing;/**< negative: the recipe's */
-    const char *schedule;  /**< "one-cycle", "cosine", "linear", "step", "constant"; NULL: the recipe's */
-    int flip;              /**< mirror at random: 1, 0, or -1: only where the data bears it */
-    int translate;         /**< random shift up to so many pixels; -1: the recipe's */
+    const char *model; /**< zoo name; NULL: "cnn" */
+    int size;          /**< training size in pixels; 0: chosen from the data (see docs) */
+    int epochs;        /**< 0: the recipe's */
+    int batch;         /**< 0: the recipe's */
+    double lr;         /**< peak; 0: the recipe's */
+    double momentum;   /**< Nesterov; negative: the recipe's */
+    double weight_decay;    /**< negative: the recipe's */
+    double label_smoothing; /**< negative: the recipe's */
+    const char *schedule; /**< "one-cycle", "cosine", "linear", "step", "constant"; NULL:
+                             the recipe's */
+    int flip;      /**< mirror at random, and average over both when predicting: 1, 0, or
+                        -1: only where the data bears it */
+    int translate; /**< random shift up to so many pixels; -1: the recipe's */
     uint64_t seed;
-    int members;           /**< ensemble size; 0: 1 model on all training rows */
-    const char *exclude;   /**< exclude.txt of an audit of the same dataset; NULL: none */
-    const char *precision; /**< "auto", "f32" */
-    int no_resume;         /**< start over instead of continuing */
-    int64_t limit;         /**< at most this many rows per split; 0: all */
+    int members; /**< ensemble on balanced two-thirds subsets, a multiple of 3; 0: one
+                      model on all training rows */
+    const char *exclude; /**< exclude.txt of an audit of the same dataset; NULL: none */
+    const char
+        *precision; /**< of convolutions: "f32", "bf16", or "auto" (NULL): bf16 where the
+                         processor multiplies it faster; values and weights stay f32 */
+    int no_resume;  /**< start over instead of continuing */
+    int64_t limit;  /**< at most this many rows per split; 0: all */
 } assay_train_options;
-#define ASSAY_TRAIN_OPTIONS_INIT \
-    { .struct_size = sizeof(assay_train_options), .momentum = -1, .weight_decay = -1, \
-      .label_smoothing = -1, .flip = -1, .translate = -1 }
+#define ASSAY_TRAIN_OPTIONS_INIT                                                         \
+    {                                                                                    \
+        .struct_size = sizeof(assay_train_options), .momentum = -1, .weight_decay = -1,  \
+        .label_smoothing = -1, .flip = -1, .translate = -1                               \
+    }
 
 typedef struct assay_train_result {
-    double accuracy;    /**< on the test rows, in [0,1]; the ensemble's if there are members */
+    double
+        accuracy; /**< on the test rows, in [0,1]; the ensemble's if there are members */
     double accuracy_single; /**< mean over members */
-    double loss;        /**< mean cross-entropy on the test rows */
+    double loss;            /**< mean cross-entropy on the test rows */
     double seconds, cpu_seconds, gflop;
     int members;
     uint64_t train_rows, test_rows, excluded;
@@ -43,10 +51,13 @@ typedef struct assay_train_result {
 } assay_train_result;
 
 /** Trains into the folder `out`: model.safetensors (or member-<i>/model.safetensors),
- *  metrics.jsonl, run.json. Killed at any moment, the same call continues and gives the same bytes.
- *  @errors INVALID, NOTFOUND, FORMAT, NUMERIC (loss not finite; the last good checkpoint stays),
- *  NOSPC, NOMEM, CANCELLED   @threads uses the context's, one model per core */
-ASSAY_API ASSAY_MUST_CHECK assay_status assay_train(assay_ctx *ctx, const char *source, const char *out,
+ *  metrics.jsonl, run.json. Killed at any moment, the same call continues and gives the
+ * same bytes.
+ *  @errors INVALID, NOTFOUND, FORMAT, NUMERIC (loss not finite; the last good checkpoint
+ * stays), NOSPC, NOMEM, CANCELLED   @threads uses the context's, one model per core */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_train(assay_ctx *ctx,
+                                                    const char *source,
+                                                    const char *out,
                                                     const assay_train_options *options,
                                                     assay_train_result *result);
 
@@ -56,12 +67,15 @@ typedef struct assay_eval_result {
     int members;
 } assay_eval_result;
 
-/** Evaluates a model file (.safetensors of ours) or a run folder (its members averaged) on a
- *  dataset's split ("test", "train" or "all"; NULL: test). Size, channels and normalisation come
- *  from the model's metadata.
+/** Evaluates a model file (.safetensors of ours) or a run folder (its members averaged)
+ * on a dataset's split ("test", "train" or "all"; NULL: test). Size, channels and
+ * normalisation come from the model's metadata.
  *  @errors as assay_train; SHAPE when classes do not match */
-ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval(assay_ctx *ctx, const char *model, const char *source,
-                                                   const char *split, assay_eval_result *result);
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval(assay_ctx *ctx,
+                                                   const char *model,
+                                                   const char *source,
+                                                   const char *split,
+                                                   assay_eval_result *result);
 
 /** Zoo models by index, for help texts. @threads safe */
 ASSAY_API size_t assay_zoo_count(void);

@@ -1,4 +1,5 @@
-/* Training one model, and fleets of them: SGD on pixels that lie in memory, one model per core. */
+/* Training one model, and fleets of them: SGD on pixels that lie in memory, one model per
+ * core. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
@@ -10,33 +11,50 @@
 /* How to train: everything that decides the bytes besides data and seed. */
 typedef struct train_recipe {
     char model[32], schedule[32];
+    char precision[8]; /* of the products in convolutions: "f32" or "bf16" */
     int epochs, batch, translate;
     bool flip;
     double lr, momentum, weight_decay, label_smoothing;
 } train_recipe;
 
-/* The recipe for a dataset of so many training rows at that size; options override. INVALID names
- * the option. `flip_ok`: what the data bears (see data_bears_flip). */
-ASSAY_MUST_CHECK assay_status train_recipe_make(train_recipe *out, const assay_train_options *options, uint64_t train_rows, int size, bool flip_ok);
+/* The recipe for a dataset of so many training rows at that size; options override.
+ * INVALID names the option. `flip_ok`: what the data bears (see data_bears_flip). */
+ASSAY_MUST_CHECK assay_status train_recipe_make(train_recipe *out,
+                                                const assay_train_options *options,
+                                                uint64_t train_rows,
+                                                int size,
+                                                bool flip_ok);
 /* One canonical line naming every setting, for phase keys and metadata. */
 void train_recipe_text(const train_recipe *r, char out[512]);
-/* Training size for a dataset: its own side up to 64; larger ones are shrunk to 64 (32 when there are
- * many small ones). */
+/* Training size for a dataset: the median side up to 64; larger images are shrunk to 64,
+ * or to 32 when there are very many. */
 int train_size_for(const dataset *d);
-/* Whether mirrored images keep their label: nearest neighbours (in pixels, of a seeded sample) of
- * mirrored images carry the label nearly as often as those of the images themselves. False on digits. */
-ASSAY_MUST_CHECK assay_status data_bears_flip(assay_ctx *ctx, const npy_array *pixels, const int32_t *labels, uint64_t train_rows, int classes, uint64_t seed, bool *out);
+/* Whether mirrored images keep their label: nearest neighbours (in pixels, of a seeded
+ * sample) of mirrored images carry the label nearly as often as those of the images
+ * themselves. False on digits. */
+ASSAY_MUST_CHECK assay_status data_bears_flip(assay_ctx *ctx,
+                                              const npy_array *pixels,
+                                              const int32_t *labels,
+                                              uint64_t train_rows,
+                                              int classes,
+                                              uint64_t seed,
+                                              bool *out);
 
 /* What a trained model needs besides weights; stored in its safetensors metadata. */
 typedef struct model_card {
-    char name[32];  /* zoo */
+    char name[32]; /* zoo */
     int size, channels, classes;
     float mean[3], std[3];
     char dataset_sha256[65];
     char recipe[512];
+    char key[65]; /* hash of all that decided the weights (data, rows, recipe, seed,
+                     version); "" if not made by a run */
     uint64_t seed;
     char **class_name; /* [classes], owned */
 } model_card;
+ASSAY_MUST_CHECK assay_status model_card_copy(model_card *out,
+                                              assay_ctx *ctx,
+                                              const model_card *from);
 void model_card_free(model_card *c, assay_ctx *ctx);
 
 /* A model in memory: graph, weights, card. */
@@ -47,18 +65,22 @@ typedef struct trained_model {
     assay_ctx *ctx;
 } trained_model;
 ASSAY_MUST_CHECK assay_status model_save(const trained_model *m, const char *path);
-ASSAY_MUST_CHECK assay_status model_load(trained_model *out, assay_ctx *ctx, const char *path);
+ASSAY_MUST_CHECK assay_status model_load(trained_model *out,
+                                         assay_ctx *ctx,
+                                         const char *path);
 void model_free(trained_model *m); /* accepts a zeroed one */
 
-/* One member of a fleet. Files in `dir`: model.safetensors when finished, checkpoint.safetensors
- * (weights, momentum, epoch) after each epoch, metrics.jsonl. */
+/* One member of a fleet. Files in `dir`: model.safetensors when finished, until then
+ * checkpoint.safetensors (weights, velocity, epoch) after each epoch; metrics.jsonl. */
 typedef struct train_job {
     const char *dir;      /* NULL: nothing is written, the model stays in `result` */
     const uint32_t *rows; /* training rows of this member, borrowed */
     size_t n_rows;
     uint64_t seed;
-    const char *identity; /* of data and options; a checkpoint of another identity is refused and redone */
-    trained_model *result; /* filled if not NULL */
+    const char *identity; /* of data and options; a checkpoint of another identity is
+                             refused and redone */
+    trained_model
+        *result; /* filled if not NULL; the caller frees it, also after a failure */
     double seconds, cpu_seconds, gflop; /* filled (of this process's part) */
 } train_job;
 
@@ -68,24 +90,60 @@ typedef struct train_data {
     const model_card *card;  /* size, channels, classes, mean, std, names, sha256 */
 } train_data;
 
-/* Runs n jobs, one per core, shared read-only data. Jobs already finished are kept. NUMERIC when a
- * loss is not finite. CANCELLED ends at the next step; at most one epoch is lost. */
-ASSAY_MUST_CHECK assay_status train_fleet(assay_ctx *ctx, const train_data *data, const train_recipe *recipe, train_job *jobs, size_t n);
+/* Runs n jobs, one per core, shared read-only data. Jobs already finished are kept.
+ * NUMERIC when a loss is not finite. CANCELLED ends at the next step; at most one epoch
+ * is lost. */
+ASSAY_MUST_CHECK assay_status train_fleet(assay_ctx *ctx,
+                                          const train_data *data,
+                                          const train_recipe *recipe,
+                                          train_job *jobs,
+                                          size_t n);
+/* One of them, on the calling thread. */
+ASSAY_MUST_CHECK assay_status train_one(assay_ctx *ctx,
+                                        const train_data *data,
+                                        const train_recipe *recipe,
+                                        train_job *job);
+/* Images that a job of so many rows goes through: the unit of progress. */
+int64_t train_images(const train_recipe *recipe, size_t n_rows);
 
-/* Balanced two-thirds subsets: M members in blocks of three; within a block each row is left out by
- * exactly one, so with M = 6 each row is unseen by two. seen[m*rows + row] is 1 if m trains on it.
- * Stratified by class. M must be a multiple of 3. */
-ASSAY_MUST_CHECK assay_status train_subsets(assay_ctx *ctx, const int32_t *labels, uint64_t train_rows, int classes, int members, uint64_t seed, uint8_t *seen);
+/* Balanced two-thirds subsets: M members in blocks of three; within a block each row is
+ * left out by exactly one, so with M = 6 each row is unseen by two. seen[m*rows + row] is
+ * 1 if m trains on it. Stratified by class. M must be a multiple of 3. */
+ASSAY_MUST_CHECK assay_status train_subsets(assay_ctx *ctx,
+                                            const int32_t *labels,
+                                            uint64_t train_rows,
+                                            int classes,
+                                            int members,
+                                            uint64_t seed,
+                                            uint8_t *seen);
 
-/* Reads exclude.txt ("# assay-exclude 1 dataset=sha256:... rows=N", then row, split, reason, score,
- * id by tabs) and clears active[row] of its training rows; active is [train rows]. INVALID when it
- * belongs to another dataset. */
-ASSAY_MUST_CHECK assay_status train_exclude_load(assay_ctx *ctx, const char *path, const dataset *d, uint8_t *active);
+/* Reads exclude.txt ("# assay-exclude 1 dataset=sha256:... rows=N", then row, split,
+ * reason, score, id by tabs) and clears active[row] of its training rows; active is
+ * [train rows]. INVALID when it belongs to another dataset. */
+ASSAY_MUST_CHECK assay_status train_exclude_load(assay_ctx *ctx,
+                                                 const char *path,
+                                                 const dataset *d,
+                                                 uint8_t *active);
 
-/* Forward in evaluation mode over rows of a pixel array (all if rows is NULL), in parallel: logits
- * [n, classes] and, unless NULL, penultimate [n, F]. With `mirror`, logits are the mean of the
- * image's and its mirror's log-probabilities. */
-ASSAY_MUST_CHECK assay_status train_predict(assay_ctx *ctx, const trained_model *m, const npy_array *pixels, const uint32_t *rows, size_t n, bool mirror, float *logits, float *penultimate);
+/* Clears active[row] for every training row that exclude.txt names; active is
+ * [train_rows]. INVALID when the file was made for another dataset, FORMAT with its line.
+ */
+ASSAY_MUST_CHECK assay_status train_exclude_load(assay_ctx *ctx,
+                                                 const char *path,
+                                                 const dataset *d,
+                                                 uint8_t *active);
+
+/* Forward in evaluation mode over rows of a pixel array (all if rows is NULL), in
+ * parallel: logits [n, classes] and, unless NULL, penultimate [n, F]. With `mirror`,
+ * logits are the mean of the image's and its mirror's log-probabilities. */
+ASSAY_MUST_CHECK assay_status train_predict(assay_ctx *ctx,
+                                            const trained_model *m,
+                                            const npy_array *pixels,
+                                            const uint32_t *rows,
+                                            size_t n,
+                                            bool mirror,
+                                            float *logits,
+                                            float *penultimate);
 size_t model_penultimate_width(const trained_model *m);
 
 #endif

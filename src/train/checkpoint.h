@@ -1,0 +1,42 @@
+/* The state of an unfinished run after a whole number of epochs: a .safetensors with the
+ * weights under their own names, the optimizer's velocity as "velocity.<name>", and the
+ * metrics so far as "metrics" [epochs, 3] f64. Whoever continues from it arrives at the
+ * same bytes. */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+
+#include "train/sgd.h"
+
+/* What one epoch is remembered by. */
+typedef struct epoch_metrics {
+    double loss, accuracy,
+        rate; /* means over the training rows seen; the last step's rate */
+} epoch_metrics;
+
+typedef struct checkpoint {
+    const nn_graph *graph; /* borrowed, like all below */
+    nn_weights *weights;
+    sgd *optimizer;
+    const char *key;        /* of the run: see train_job_key */
+    epoch_metrics *metrics; /* [epochs] */
+    int epochs, done;       /* of the whole run; finished */
+} checkpoint;
+
+ASSAY_MUST_CHECK assay_status checkpoint_save(const checkpoint *c,
+                                              assay_ctx *ctx,
+                                              const char *path);
+/* Fills weights, velocity, metrics and `done` if the file is there, whole and of this
+ * run; else `done` is 0 and nothing is changed that the caller need not set up anew.
+ * NOMEM */
+ASSAY_MUST_CHECK assay_status checkpoint_load(checkpoint *c,
+                                              assay_ctx *ctx,
+                                              const char *path,
+                                              bool *found);
+/* metrics.jsonl: one line an epoch, written whole each time, so that it never holds half
+ * an epoch or one epoch twice. */
+ASSAY_MUST_CHECK assay_status metrics_write(assay_ctx *ctx,
+                                            const char *path,
+                                            const epoch_metrics *m,
+                                            int epochs);
+
+#endif

@@ -1,0 +1,209 @@
+/* assay_eval: how good is a model file, or a run's ensemble, on a dataset? */
+#include "train/run.h"
+
+#include "train/run_dir.h"
+
+#include "base/json.h"
+#include "base/os.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_MEMBERS = 999, RUN_BYTES = 1 << 20 };
+
+typedef struct evaluation {
+    assay_ctx *ctx;
+    trained_model *model;
+    int models;
+    dataset *data;
+    npy_array pixels;
+    int32_t *labels;
+    uint32_t *rows;
+    size_t n_rows;
+    char *work; /* a folder that goes again; NULL until made */
+} evaluation;
+
+/* Members of a finished run; 0: one model. */
+static assay_status run_read(assay_ctx *ctx, const char *dir, int *members) {
+    assay_status status = ASSAY_OK;
+    char *path = NULL;
+    uint8_t *text = NULL;
+    json_doc *doc = NULL;
+    size_t bytes;
+    ASSAY_TRY(dir_path(&path, ctx, dir, RUN_FILE));
+    ASSAY_TRY(os_read_file(ctx, path, RUN_BYTES, &text, &bytes));
+    ASSAY_TRY_AT(json_parse(&doc, ctx, (const char *)text, bytes), "%s", path);
+    const json_val *run = json_root(doc);
+    int64_t n = json_get_int(json_get(run, "members"), -1);
+    if (strcmp(json_get_str(json_get(run, "schema"), ""), RUN_SCHEMA) != 0 || n < 0 ||
+        n > MOST_MEMBERS) {
+        (void)err_set(ASSAY_E_FORMAT, "this does not describe a run");
+        ASSAY_TRY_AT(ASSAY_E_FORMAT, "%s", path);
+    }
+    if (!json_get_bool(json_get(run, "finished"), false)) {
+        (void)err_set(ASSAY_E_NOTFOUND, "the run is not finished");
+        err_help("continue it: assay train SOURCE -o %s", dir);
+        ASSAY_TRY_AT(ASSAY_E_NOTFOUND, "%s", path);
+    }
+    *members = (int)n;
+done:
+    json_doc_destroy(doc);
+    mem_free(ctx, text);
+    mem_free(ctx, path);
+    return status;
+}
+
+static assay_status load_one(evaluation *e, const char *dir, int member) {
+    assay_status status = ASSAY_OK;
+    char *folder = NULL, *path = NULL;
+    if (member >= 0)
+        ASSAY_TRY(dir_member(&folder, e->ctx, dir, member));
+    ASSAY_TRY(dir_path(&path, e->ctx, folder ? folder : dir, RUN_MODEL));
+    ASSAY_TRY(model_load(&e->model[member >= 0 ? member : 0], e->ctx, path));
+done:
+    mem_free(e->ctx, path);
+    mem_free(e->ctx, folder);
+    return status;
+}
+
+static assay_status models_load(evaluation *e, const char *model) {
+    assay_status status = ASSAY_OK;
+    int members = 0;
+    bool folder = os_is_dir(model);
+    if (folder)
+        ASSAY_TRY(run_read(e->ctx, model, &members));
+    e->models = members ? members : 1;
+    ASSAY_TRY(mem_new(e->ctx, &e->model, (size_t)e->models, sizeof *e->model));
+    if (!folder)
+        ASSAY_TRY(model_load(&e->model[0], e->ctx, model));
+    else if (!members)
+        ASSAY_TRY(load_one(e, model, -1));
+    for (int m = 0; m < members; m++)
+        ASSAY_TRY(load_one(e, model, m));
+    for (int m = 1; m < e->models; m++) {
+        const model_card *a = &e->model[0].card, *b = &e->model[m].card;
+        if (a->classes != b->classes || a->size != b->size || a->channels != b->channels)
+            ASSAY_FAIL(ASSAY_E_SHAPE, "members 0 and %d do not belong together", m);
+    }
+done:
+    return status;
+}
+
+/* A folder for the packed source and its pixels, which goes when the evaluation ends. */
+static assay_status work_make(evaluation *e) {
+    const char *base = getenv("TMPDIR");
+    assay_status status =
+        dir_path(&e->work, e->ctx, base && *base ? base : "/tmp", "assay-eval-XXXXXX");
+    if (status != ASSAY_OK)
+        return status;
+    if (!mkdtemp(e->work)) {
+        (void)err_set(ASSAY_E_INVALID, "can't make a folder for work files");
+        err_where("%s", e->work);
+        err_help("point TMPDIR to a folder that can be written to");
+        mem_free(e->ctx, e->work);
+        e->work = NULL;
+        return ASSAY_E_INVALID;
+    }
+    return ASSAY_OK;
+}
+
+static assay_status data_load(evaluation *e, const char *source) {
+    assay_status status = ASSAY_OK;
+    const model_card *c = &e->model[0].card;
+    char *packed = NULL, *pixels = NULL;
+    const assay_pack_options pack = ASSAY_PACK_OPTIONS_INIT;
+    ASSAY_TRY(work_make(e));
+    ASSAY_TRY(dir_path(&packed, e->ctx, e->work, "data.beton"));
+    ASSAY_TRY(dir_path(&pixels, e->ctx, e->work, "pixels.npy"));
+    ASSAY_TRY(dataset_open_any(&e->data, e->ctx, source, packed, &pack));
+    if (dataset_classes(e->data) != c->classes) {
+        (void)err_set(ASSAY_E_SHAPE, "the model knows %d classes, the dataset has %d",
+                      c->classes, dataset_classes(e->data));
+        ASSAY_TRY_AT(ASSAY_E_SHAPE, "%s", source);
+    }
+    for (int i = 0; i < c->classes; i++)
+        if (strcmp(c->class_name[i], dataset_class_name(e->data, i)) != 0)
+            log_line(e->ctx, ASSAY_LOG_WARN,
+                     "class %d is '%s' to the model and '%s' in the dataset", i,
+                     c->class_name[i], dataset_class_name(e->data, i));
+    ASSAY_TRY(dataset_pixels(e->data, e->ctx, c->size, c->channels, pixels, &e->pixels));
+    uint64_t rows = dataset_rows(e->data);
+    ASSAY_TRY(mem_new(e->ctx, &e->labels, (size_t)rows + 1, sizeof *e->labels));
+    for (uint64_t i = 0; i < rows; i++)
+        e->labels[i] = dataset_label(e->data, i);
+done:
+    mem_free(e->ctx, pixels);
+    mem_free(e->ctx, packed);
+    return status;
+}
+
+static assay_status rows_choose(evaluation *e, const char *split) {
+    assay_status status = ASSAY_OK;
+    uint64_t begin = 0, end = dataset_rows(e->data), train = dataset_train_rows(e->data);
+    if (strcmp(split, "test") == 0)
+        begin = train;
+    else if (strcmp(split, "train") == 0)
+        end = train;
+    ASSAY_TRY(mem_new(e->ctx, &e->rows, (size_t)(end - begin) + 1, sizeof *e->rows));
+    for (uint64_t i = begin; i < end; i++)
+        e->rows[e->n_rows++] = (uint32_t)i;
+    if (e->n_rows == 0)
+        ASSAY_FAIL(ASSAY_E_NOTFOUND, "the dataset has no %s rows", split);
+done:
+    return status;
+}
+
+static void evaluation_free(evaluation *e) {
+    for (int m = 0; e->model && m < e->models; m++)
+        model_free(&e->model[m]);
+    mem_free(e->ctx, e->model);
+    mem_free(e->ctx, e->labels);
+    mem_free(e->ctx, e->rows);
+    npy_close(&e->pixels);
+    dataset_close(e->data);
+}
+
+assay_status assay_eval(assay_ctx *ctx,
+                        const char *model,
+                        const char *source,
+                        const char *split,
+                        assay_eval_result *result) {
+    assay_status status = ASSAY_OK;
+    evaluation e = {.ctx = ctx};
+    verdicts v = {0};
+    double single;
+    *result = (assay_eval_result){0};
+    split = split ? split : "test";
+    if (strcmp(split, "test") != 0 && strcmp(split, "train") != 0 &&
+        strcmp(split, "all") != 0) {
+        (void)err_set(ASSAY_E_INVALID, "there is no split \"%s\"", split);
+        err_help("splits are: test, train, all");
+        return ASSAY_E_INVALID;
+    }
+    ASSAY_TRY(models_load(&e, model));
+    ASSAY_TRY(data_load(&e, source));
+    ASSAY_TRY(rows_choose(&e, split));
+    ASSAY_TRY(verdicts_init(&v, ctx, e.n_rows, (size_t)e.model[0].card.classes));
+    progress_begin(ctx, "testing", (int64_t)e.n_rows * e.models, "images");
+    for (int m = 0; m < e.models; m++)
+        ASSAY_TRY(verdicts_add(&v, &e.model[m], &e.pixels, e.rows, e.labels));
+    progress_end(ctx);
+    verdicts_measure(&v, e.rows, e.labels, &result->accuracy, &single, &result->loss);
+    result->rows = e.n_rows;
+    result->members = e.models;
+done:
+    verdicts_free(&v);
+    evaluation_free(&e);
+    if (e.work) {
+        err_record record; /* cleaning up must not hide why we are here */
+        err_save(&record);
+        assay_status cleaned = os_remove_tree(e.work);
+        if (status == ASSAY_OK)
+            status = cleaned;
+        else
+            err_restore(&record);
+        mem_free(ctx, e.work);
+    }
+    return status;
+}

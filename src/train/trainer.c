@@ -1,0 +1,383 @@
+/* One model, from its initial weights or its last checkpoint to its model file. */
+#include "train/trainer.h"
+
+#include "train/checkpoint.h"
+#include "train/run_dir.h"
+#include "train/schedule.h"
+#include "train/state.h"
+
+#include "base/hash.h"
+#include "nn/exec.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Counts up when the same inputs would give other weights than before. */
+#define TRAIN_VERSION "assay train 1"
+
+/* A run in progress. */
+typedef struct trainer {
+    assay_ctx *ctx;
+    const train_data *data;
+    const train_recipe *recipe;
+    const train_job *job;
+    const train_schedule *schedule;
+    trained_model model;
+    sgd optimizer;
+    nn_exec *exec;
+    loader *loader;
+    float *seed; /* [batch] of the backward pass: 1/n each */
+    epoch_metrics *metrics;
+    char *model_path, *checkpoint_path, *metrics_path; /* NULL without a folder */
+    int batch, done;                                   /* done: finished epochs */
+    int64_t per_epoch;                                 /* steps */
+    int64_t images; /* that this process went through */
+} trainer;
+
+static int batch_of(const train_recipe *r, size_t n_rows) {
+    return n_rows < (size_t)r->batch ? (int)n_rows : r->batch;
+}
+
+int64_t train_images(const train_recipe *recipe, size_t n_rows) {
+    int64_t batch = batch_of(recipe, n_rows);
+    return batch ? (int64_t)n_rows / batch * batch * recipe->epochs : 0;
+}
+
+/* Everything that decides the weights. */
+static void key_make(trainer *t) {
+    const model_card *c = t->data->card;
+    hash_sha256 h;
+    uint8_t digest[32], word[4];
+    hash_sha256_init(&h);
+    hash_sha256_str(&h, TRAIN_VERSION);
+    hash_sha256_str(&h, t->job->identity ? t->job->identity : "");
+    hash_sha256_str(&h, c->dataset_sha256);
+    hash_sha256_str(&h, t->model.card.recipe);
+    hash_sha256_u64(&h, (uint64_t)c->size);
+    hash_sha256_u64(&h, (uint64_t)c->channels);
+    hash_sha256_u64(&h, (uint64_t)c->classes);
+    for (int i = 0; i < 6; i++) {
+        memcpy(word, i < 3 ? &c->mean[i] : &c->std[i - 3], sizeof word);
+        hash_sha256_add(&h, word, sizeof word);
+    }
+    hash_sha256_u64(&h, t->job->seed);
+    hash_sha256_u64(&h, t->job->n_rows);
+    for (size_t i = 0; i < t->job->n_rows; i++)
+        hash_sha256_u64(&h, (uint64_t)t->data->labels[t->job->rows[i]] << 32 |
+                                t->job->rows[i]);
+    hash_sha256_end(&h, digest);
+    hash_hex(t->model.card.key, digest);
+}
+
+static assay_status card_make(trainer *t) {
+    assay_status status = ASSAY_OK;
+    model_card *c = &t->model.card;
+    ASSAY_TRY(model_card_copy(c, t->ctx, t->data->card));
+    memcpy(c->name, t->recipe->model, sizeof c->name);
+    train_recipe_text(t->recipe, c->recipe);
+    c->seed = t->job->seed;
+    key_make(t);
+done:
+    return status;
+}
+
+static assay_status
+job_check(const train_data *d, const train_recipe *r, const train_job *job) {
+    const model_card *c = d->card;
+    const npy_array *p = d->pixels;
+    if (p->dtype != ASSAY_U8 || p->ndim != 4 || p->dim[1] != c->size ||
+        p->dim[2] != c->size || p->dim[3] != c->channels)
+        return err_set(ASSAY_E_SHAPE, "pixels are not u8 [rows,%d,%d,%d]", c->size,
+                       c->size, c->channels);
+    if (job->n_rows < 2)
+        return err_set(ASSAY_E_SHAPE, "%zu training rows are too few", job->n_rows);
+    for (size_t i = 0; i < job->n_rows; i++)
+        if (job->rows[i] >= (uint64_t)p->dim[0] || d->labels[job->rows[i]] < 0 ||
+            d->labels[job->rows[i]] >= c->classes)
+            return err_set(ASSAY_E_SHAPE,
+                           "row %u is not among the %lld rows, or its label not among %d",
+                           job->rows[i], (long long)p->dim[0], c->classes);
+    return schedule_find(r->schedule)
+               ? ASSAY_OK
+               : err_set(ASSAY_E_INVALID, "there is no schedule \"%s\"", r->schedule);
+}
+
+/* A kill in the middle of writing leaves a temporary file beside its target. */
+static assay_status leftovers_remove(trainer *t) {
+    assay_status status = ASSAY_OK;
+    os_names names = {0};
+    ASSAY_TRY(os_list_dir(t->ctx, t->job->dir, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        static const char *const ours[] = {RUN_MODEL ".tmp-", RUN_CHECKPOINT ".tmp-",
+                                           RUN_METRICS ".tmp-"};
+        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++) {
+            if (strncmp(names.name[i], ours[k], strlen(ours[k])) != 0)
+                continue;
+            char *path;
+            ASSAY_TRY(dir_path(&path, t->ctx, t->job->dir, names.name[i]));
+            (void)unlink(path);
+            mem_free(t->ctx, path);
+        }
+    }
+done:
+    os_names_free(&names);
+    return status;
+}
+
+static assay_status paths_make(trainer *t) {
+    assay_status status = ASSAY_OK;
+    if (!t->job->dir)
+        return ASSAY_OK;
+    ASSAY_TRY(os_mkdirs(t->job->dir));
+    ASSAY_TRY(leftovers_remove(t));
+    ASSAY_TRY(dir_path(&t->model_path, t->ctx, t->job->dir, RUN_MODEL));
+    ASSAY_TRY(dir_path(&t->checkpoint_path, t->ctx, t->job->dir, RUN_CHECKPOINT));
+    ASSAY_TRY(dir_path(&t->metrics_path, t->ctx, t->job->dir, RUN_METRICS));
+done:
+    return status;
+}
+
+/* Whether the model file of this very run is there; then it is loaded. One of another run
+ * stays until it is replaced. */
+static assay_status finished(trainer *t, bool *out) {
+    trained_model m = {0};
+    *out = false;
+    if (!t->model_path || !os_exists(t->model_path))
+        return ASSAY_OK;
+    assay_status status = model_load(&m, t->ctx, t->model_path);
+    if (status == ASSAY_E_NOMEM)
+        return status;
+    if (status == ASSAY_OK && strcmp(m.card.key, t->model.card.key) == 0) {
+        model_free(&t->model);
+        t->model = m;
+        *out = true;
+        (void)unlink(t->checkpoint_path); /* a kill between model and clean-up left it */
+        return ASSAY_OK;
+    }
+    model_free(&m);
+    return ASSAY_OK;
+}
+
+static checkpoint checkpoint_of(trainer *t) {
+    return (checkpoint){.graph = t->model.zoo.graph,
+                        .weights = &t->model.weights,
+                        .optimizer = &t->optimizer,
+                        .key = t->model.card.key,
+                        .metrics = t->metrics,
+                        .epochs = t->recipe->epochs,
+                        .done = t->done};
+}
+
+static assay_status weights_start(trainer *t) {
+    assay_status status = ASSAY_OK;
+    nn_graph *g = t->model.zoo.graph;
+    ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+    ASSAY_TRY(sgd_create(&t->optimizer, t->ctx, g, t->recipe->momentum,
+                         t->recipe->weight_decay));
+    if (t->checkpoint_path) {
+        checkpoint c = checkpoint_of(t);
+        bool found;
+        ASSAY_TRY(checkpoint_load(&c, t->ctx, t->checkpoint_path, &found));
+        t->done = c.done;
+        if (!found) { /* a refused file may have been read in part */
+            nn_weights_destroy(&t->model.weights, t->ctx);
+            ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+            memset(t->optimizer.velocity, 0, t->optimizer.floats * sizeof(float));
+        }
+    }
+done:
+    return status;
+}
+
+static assay_status loader_start(trainer *t) {
+    const model_card *c = t->data->card;
+    const loader_source source = {.pixels = t->data->pixels,
+                                  .labels = t->data->labels,
+                                  .size = c->size,
+                                  .channels = c->channels};
+    loader_transform transforms[2];
+    int n = 0;
+    if (t->recipe->translate > 0)
+        transforms[n++] = (loader_transform){"translate", {t->recipe->translate}};
+    if (t->recipe->flip)
+        transforms[n++] = (loader_transform){"flip", {0.5}};
+    loader_options o = {.batch = t->batch,
+                        .order = LOADER_RANDOM,
+                        .seed = t->job->seed,
+                        .drop_last = true,
+                        .rows = t->job->rows,
+                        .n_rows = t->job->n_rows,
+                        .transforms = transforms,
+                        .n_transforms = n};
+    memcpy(o.mean, c->mean, sizeof o.mean);
+    memcpy(o.std, c->std, sizeof o.std);
+    return loader_create(&t->loader, t->ctx, &source, &o);
+}
+
+/* Everything a run needs; after it, steps allocate nothing. */
+static assay_status start(trainer *t) {
+    assay_status status = ASSAY_OK;
+    const model_card *c = t->data->card;
+    const zoo_config config = {c->classes, c->channels, c->size, c->size,
+                               t->recipe->label_smoothing};
+    t->schedule = schedule_find(t->recipe->schedule);
+    t->batch = batch_of(t->recipe, t->job->n_rows);
+    ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
+    ASSAY_TRY(
+        mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
+    ASSAY_TRY(weights_start(t));
+    bool half = strcmp(t->recipe->precision, "bf16") == 0;
+    const nn_exec_options o = {.mode = NN_TRAIN,
+                               .batch = t->batch,
+                               .keep = &t->model.zoo.logits,
+                               .n_keep = 1,
+                               .target = t->model.zoo.loss,
+                               .dtype = half ? ASSAY_BF16 : ASSAY_F32};
+    ASSAY_TRY(
+        nn_exec_create(&t->exec, t->ctx, t->model.zoo.graph, &t->model.weights, &o));
+    ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batch, sizeof *t->seed));
+    for (int i = 0; i < t->batch; i++)
+        t->seed[i] = 1.0F / (float)t->batch;
+    ASSAY_TRY(loader_start(t));
+    t->per_epoch = (int64_t)loader_batches(t->loader);
+done:
+    return status;
+}
+
+static int64_t hits(const float *logits, const int32_t *labels, int n, int classes) {
+    int64_t count = 0;
+    for (int i = 0; i < n; i++, logits += classes) {
+        int best = 0;
+        for (int c = 1; c < classes; c++)
+            best = logits[c] > logits[best] ? c : best;
+        count += best == labels[i];
+    }
+    return count;
+}
+
+/* Forward, backward, update. Adds to the sums of the epoch. */
+static assay_status
+step(trainer *t, const loader_batch *b, double rate, double *loss, int64_t *right) {
+    assay_status status = ASSAY_OK;
+    const zoo_model *z = &t->model.zoo;
+    const zoo_config *c = &z->config;
+    size_t each = (size_t)c->height * (size_t)c->width * (size_t)c->channels;
+    memcpy(nn_exec_input(t->exec, z->images), b->images,
+           (size_t)b->n * each * sizeof(float));
+    memcpy(nn_exec_input(t->exec, z->labels), b->labels, (size_t)b->n * sizeof(int32_t));
+    ASSAY_TRY(nn_exec_forward(t->exec, b->n));
+    const float *losses = nn_exec_value(t->exec, z->loss);
+    double sum = 0;
+    for (int i = 0; i < b->n; i++)
+        sum += (double)losses[i];
+    if (!isfinite(sum))
+        ASSAY_FAIL(ASSAY_E_NUMERIC, "the loss is not finite");
+    *loss += sum;
+    *right += hits(nn_exec_value(t->exec, z->logits), b->labels, b->n, c->classes);
+    ASSAY_TRY(nn_exec_backward(t->exec, t->seed));
+    sgd_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), rate);
+done:
+    return status;
+}
+
+static assay_status epoch(trainer *t) {
+    assay_status status = ASSAY_OK;
+    double loss = 0, rate = 0;
+    int64_t right = 0, images = 0;
+    ASSAY_TRY(loader_epoch(t->loader, (uint32_t)t->done));
+    for (int64_t i = 0; i < t->per_epoch; i++) {
+        loader_batch b;
+        ASSAY_TRY(ctx_check(t->ctx));
+        ASSAY_TRY(loader_next(t->loader, &b));
+        rate = schedule_rate(t->schedule, t->recipe->lr, t->done * t->per_epoch + i,
+                             t->recipe->epochs * t->per_epoch);
+        ASSAY_TRY_AT(step(t, &b, rate, &loss, &right), "epoch %d, step %lld", t->done + 1,
+                     (long long)i + 1);
+        images += b.n;
+        progress_add(t->ctx, b.n);
+    }
+    t->images += images;
+    t->metrics[t->done] =
+        (epoch_metrics){loss / (double)images, (double)right / (double)images, rate};
+    const nn_graph *g = t->model.zoo.graph;
+    if (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
+        !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g))) {
+        (void)err_set(ASSAY_E_NUMERIC, "the weights are not finite");
+        err_where("epoch %d", t->done + 1);
+        return ASSAY_E_NUMERIC;
+    }
+    t->done++;
+done:
+    return status;
+}
+
+/* Files after an epoch. The last one's checkpoint is the model itself. */
+static assay_status keep(trainer *t) {
+    assay_status status = ASSAY_OK;
+    if (!t->job->dir)
+        return ASSAY_OK;
+    bool last = t->done == t->recipe->epochs;
+    if (!last) {
+        checkpoint c = checkpoint_of(t);
+        ASSAY_TRY(checkpoint_save(&c, t->ctx, t->checkpoint_path));
+    }
+    ASSAY_TRY(metrics_write(t->ctx, t->metrics_path, t->metrics, t->done));
+    if (last) {
+        ASSAY_TRY(model_save(&t->model, t->model_path));
+        (void)unlink(t->checkpoint_path);
+    }
+done:
+    return status;
+}
+
+static void trainer_end(trainer *t) {
+    loader_destroy(t->loader);
+    nn_exec_destroy(t->exec);
+    sgd_destroy(&t->optimizer);
+    mem_free(t->ctx, t->seed);
+    mem_free(t->ctx, t->metrics);
+    mem_free(t->ctx, t->model_path);
+    mem_free(t->ctx, t->checkpoint_path);
+    mem_free(t->ctx, t->metrics_path);
+    model_free(&t->model);
+}
+
+assay_status train_one(assay_ctx *ctx,
+                       const train_data *data,
+                       const train_recipe *recipe,
+                       train_job *job) {
+    assay_status status = ASSAY_OK;
+    trainer t = {
+        .ctx = ctx, .data = data, .recipe = recipe, .job = job, .model = {.ctx = ctx}};
+    uint64_t began = os_now_ns(), began_cpu = os_thread_cpu_ns();
+    bool have;
+    ASSAY_TRY(job_check(data, recipe, job));
+    ASSAY_TRY(card_make(&t));
+    ASSAY_TRY(paths_make(&t));
+    ASSAY_TRY(finished(&t, &have));
+    if (have) {
+        progress_add(ctx, train_images(recipe, job->n_rows));
+    } else {
+        ASSAY_TRY(start(&t));
+        progress_add(ctx, train_images(recipe, job->n_rows) / recipe->epochs * t.done);
+        while (t.done < recipe->epochs) {
+            ASSAY_TRY(epoch(&t));
+            ASSAY_TRY(keep(&t));
+        }
+    }
+    job->gflop = 3e-9 * t.model.zoo.flop * (double)t.images;
+    if (job->result) {
+        *job->result = t.model;
+        t.model = (trained_model){0};
+    }
+done:
+    if (status == ASSAY_E_NUMERIC)
+        err_help("try a smaller --lr; what was reached before is kept");
+    if (status != ASSAY_OK && job->dir)
+        err_where("%s", job->dir);
+    trainer_end(&t);
+    job->seconds = 1e-9 * (double)(os_now_ns() - began);
+    job->cpu_seconds = 1e-9 * (double)(os_thread_cpu_ns() - began_cpu);
+    return status;
+}
