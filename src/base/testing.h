@@ -3,6 +3,7 @@
 #ifndef BASE_TESTING_H
 #define BASE_TESTING_H
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,6 +33,32 @@ static inline assay_ctx *test_ctx(int threads) {
     assay_ctx_options options = ASSAY_CTX_OPTIONS_INIT;
     assay_ctx *ctx = NULL;
     options.threads = threads;
+    assert_ok(assay_ctx_create(&ctx, &options));
+    return ctx;
+}
+
+/* An allocator that fails from the `left`-th allocation on; the rest is left to the sanitizer. */
+static inline void *test_failing_alloc(void *cookie, size_t bytes) {
+    long *left = cookie;
+    if (*left == 0)
+        return NULL;
+    --*left;
+    return aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+static inline void test_failing_release(void *cookie, void *memory) {
+    (void)cookie;
+    free(memory);
+}
+
+/* A context over it, single-threaded; set *left when the test begins. */
+static inline assay_ctx *test_ctx_failing(long *left) {
+    assay_allocator allocator = {test_failing_alloc, test_failing_release, left};
+    assay_ctx_options options = ASSAY_CTX_OPTIONS_INIT;
+    assay_ctx *ctx = NULL;
+    *left = LONG_MAX;
+    options.threads = 1;
+    options.allocator = &allocator;
     assert_ok(assay_ctx_create(&ctx, &options));
     return ctx;
 }

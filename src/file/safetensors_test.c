@@ -162,6 +162,35 @@ static void every_cut_and_length(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+static void no_memory(void **state) {
+    (void)state;
+    long left;
+    assay_ctx *ctx = test_ctx_failing(&left);
+    test_scratch dir = test_scratch_begin();
+    test_path p = test_in(&dir, "m.safetensors");
+    const float w[2] = {1, 2};
+    const st_tensor t = {"w", ASSAY_F32, 1, {2}, w, sizeof w};
+    assay_status status = ASSAY_E_NOMEM;
+    for (long k = 0; status != ASSAY_OK; k++) {
+        left = k;
+        status = st_put(ctx, p.text, &t, 1, NULL, 0);
+        left = LONG_MAX;
+        assert_true(status == ASSAY_OK || status == ASSAY_E_NOMEM);
+        assert_int_equal(test_count_files(ctx, &dir), status == ASSAY_OK);
+    }
+    status = ASSAY_E_NOMEM;
+    for (long k = 0; status != ASSAY_OK; k++) {
+        st_file *f;
+        left = k;
+        status = st_open(&f, ctx, p.text);
+        assert_true(status == ASSAY_OK || status == ASSAY_E_NOMEM);
+        st_close(f);
+        left = LONG_MAX;
+    }
+    test_scratch_end(&dir);
+    assay_ctx_destroy(ctx);
+}
+
 /* Files that other tools wrote. */
 static void real_models(void **state) {
     (void)state;
@@ -192,9 +221,8 @@ static void real_models(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),
-        cmocka_unit_test(hostile_headers),
-        cmocka_unit_test(every_cut_and_length),
+        cmocka_unit_test(round_trip),           cmocka_unit_test(hostile_headers),
+        cmocka_unit_test(every_cut_and_length), cmocka_unit_test(no_memory),
         cmocka_unit_test(real_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* The row store: made, killed, reopened, damaged. */
+#include "base/pool.h"
 #include "base/testing.h"
 #include "file/store.h"
 
@@ -190,11 +191,62 @@ static void killed(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+static void no_memory(void **state) {
+    (void)state;
+    long left;
+    assay_ctx *ctx = test_ctx_failing(&left);
+    test_scratch dir = test_scratch_begin();
+    test_path p = test_in(&dir, "rows");
+    assay_status status = ASSAY_E_NOMEM;
+    for (long k = 0; status != ASSAY_OK; k++) {
+        row_store *s;
+        left = k;
+        status = store_open(&s, ctx, p.text, "m", 10, 2, 4);
+        assert_true(status == ASSAY_OK || status == ASSAY_E_NOMEM);
+        assert_true((s != NULL) == (status == ASSAY_OK));
+        store_destroy(s);
+        left = LONG_MAX;
+    }
+    test_scratch_end(&dir);
+    assay_ctx_destroy(ctx);
+}
+
+/* Distinct blocks, sealed from distinct threads. */
+static assay_status seal_some(void *arg, int worker, size_t begin, size_t end) {
+    row_store *s = arg;
+    (void)worker;
+    for (size_t b = begin; b < end; b++) {
+        fill(s, (int64_t)b);
+        assay_status status = store_block_seal(s, (int64_t)b);
+        if (status != ASSAY_OK)
+            return status;
+    }
+    return ASSAY_OK;
+}
+
+static void sealed_by_threads(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(4);
+    test_scratch dir = test_scratch_begin();
+    test_path p = test_in(&dir, "rows");
+    row_store *s = make(ctx, p.text);
+    assert_ok(assay_parallel_for(ctx, BLOCKS, 1, seal_some, s));
+    assert_true(store_complete(s));
+    assert_ok(store_close(&s));
+    assert_ok(store_open_read(&s, ctx, p.text, true));
+    check_all(s);
+    store_destroy(s);
+    test_scratch_end(&dir);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(life),
         cmocka_unit_test(damaged),
         cmocka_unit_test(killed),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(sealed_by_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

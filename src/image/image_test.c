@@ -187,6 +187,37 @@ static void orientation_tag(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Memory of ours runs out; libjpeg's and libspng's own is theirs. */
+static void no_memory(void **state) {
+    (void)state;
+    long left;
+    assay_ctx *ctx = test_ctx_failing(&left);
+    image im = image_make(ctx);
+    buf jpeg = buf_make(ctx), png = buf_make(ctx);
+    numbered(&im);
+    assert_ok(image_encode_jpeg(&jpeg, &im, 90, true));
+    assert_ok(image_encode_png(&png, &im));
+    for (int kind = 0; kind < 3; kind++) {
+        assay_status status = ASSAY_E_NOMEM;
+        const buf *file = kind == 0 ? &jpeg : &png;
+        for (long k = 0; status != ASSAY_OK; k++) {
+            image out = image_make(ctx);
+            uint8_t small[3 * 4];
+            left = k;
+            status = kind < 2 ? image_decode(&out, (const uint8_t *)file->data, file->len,
+                                             NULL)
+                              : image_resize(ctx, im.rgb, 3, 2, 3, small, 2, 2);
+            assert_true(status == ASSAY_OK || status == ASSAY_E_NOMEM);
+            image_free(&out);
+            left = LONG_MAX;
+        }
+    }
+    buf_free(&jpeg);
+    buf_free(&png);
+    image_free(&im);
+    assay_ctx_destroy(ctx);
+}
+
 static void sniffing(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
@@ -208,7 +239,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(storage),  cmocka_unit_test(gray),
         cmocka_unit_test(turning),  cmocka_unit_test(orientation_tag),
-        cmocka_unit_test(sniffing),
+        cmocka_unit_test(sniffing), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
