@@ -293,6 +293,7 @@ void audit_run_close(audit_run *r, bool keep_result) {
     mem_free(ctx, r->active);
     mem_free(ctx, r->seen);
     mem_free(ctx, r->logits);
+    mem_free(ctx, r->q);
     mem_free(ctx, r->judge);
     if (keep_result) {
         r->a->pixels = r->pixels;

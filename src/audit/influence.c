@@ -48,19 +48,18 @@ static float margin_of(const float *logits, int k, int label) {
 
 assay_status influence_open(audit_run *r) {
     assay_status status = ASSAY_OK;
-    struct assay_audit *a = r->a;
-    float *q = NULL;
-    ASSAY_TRY(mem_new(r->ctx, &q, a->train_rows, sizeof *q));
-    /* Q from the members that did not see the row: 1 - p of the label that was trained
-     * on. */
+    const struct assay_audit *a = r->a;
+    const att_trak_options options = {.ridge = r->opt.ridge, .use_q = true};
+    if (r->trak)
+        return ASSAY_OK;
+    if (!r->q)
+        ASSAY_TRY(mem_new(r->ctx, &r->q, a->train_rows, sizeof *r->q));
+    /* From the members that did not see the row: 1 - p of the label that was trained on. */
     for (uint64_t i = 0; i < a->train_rows; i++)
-        q[i] = 1 - r->probs[i * (size_t)a->classes + (size_t)r->trained_labels[i]];
-    const att_trak_options options = {.ridge = r->opt.ridge > 0 ? r->opt.ridge : 1,
-                                      .use_q = true};
+        r->q[i] = 1 - r->probs[i * (size_t)a->classes + (size_t)r->trained_labels[i]];
     ASSAY_TRY(att_trak_create(&r->trak, r->ctx, r->store, a->members, a->train_rows,
-                              r->active, q, &options));
+                              r->active, r->q, &options));
 done:
-    mem_free(r->ctx, q);
     return status;
 }
 

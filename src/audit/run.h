@@ -60,6 +60,7 @@ typedef struct audit_run {
     float *probs;           /* [total, classes] */
     float *judge;      /* [total, classes]: probs, or --pred-probs for the label check */
     row_store **store; /* [members] */
+    float *q; /* [train], borrowed by trak */
     att_trak *trak;
 } audit_run;
 
