@@ -11,6 +11,7 @@ for target in "$build"/fuzz/fuzz_*; do
     name=$(basename "$target")
     corpus=$build/fuzz/corpus/$name findings=$build/fuzz/findings/$name
     mkdir -p "$corpus" "$findings"
+    "$build/fuzz/replay_${name#fuzz_}" --write "$corpus" >/dev/null
     echo "== $name for $seconds s"
     "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$findings/" "$corpus" >"$findings/log" 2>&1 || found=1
