@@ -16,45 +16,71 @@ static int64_t row_of(const nn_factor *f) {
     return (patch_of(f) + 15) / 16 * 16;
 }
 
+static nn_window window_of(const nn_factor *f) {
+    nn_window g = {.c = f->in,
+                   .h = f->h,
+                   .w = f->w,
+                   .oh = f->oh,
+                   .ow = f->ow,
+                   .kh = f->kh,
+                   .kw = f->kw};
+    memcpy(g.stride, f->stride, sizeof g.stride);
+    memcpy(g.pad, f->pad, sizeof g.pad);
+    memcpy(g.dilation, f->dilation, sizeof g.dilation);
+    return g;
+}
+
 size_t nn_factor_scratch(const nn_factor *f) {
-    return f->kind == NN_FACTOR_CONV ? (size_t)((TILE + f->out) * row_of(f)) : 1;
+    direct_conv small;
+    if (f->kind != NN_FACTOR_CONV)
+        return 1;
+    nn_window g = window_of(f);
+    if (direct_make(&small, &g, f->out))
+        return small.padded_floats + small.packed_floats;
+    return (size_t)((TILE + f->out) * row_of(f));
 }
 
-/* The patch under output pixel o, zeros outside the image and behind the end. */
-static void unfold_pixel(const nn_factor *f, const float *x, int64_t o, float *to) {
-    int64_t p = o / f->ow * f->stride[0] - f->pad[0];
-    int64_t q = o % f->ow * f->stride[1] - f->pad[1];
-    size_t bytes = (size_t)f->in * sizeof *to;
-    for (int64_t u = 0; u < f->kh; u++)
-        for (int64_t v = 0; v < f->kw; v++, to += f->in) {
-            int64_t row = p + u * f->dilation[0], col = q + v * f->dilation[1];
-            if (row >= 0 && row < f->h && col >= 0 && col < f->w)
-                memcpy(to, x + (row * f->w + col) * f->in, bytes);
-            else
-                memset(to, 0, bytes);
-        }
-    memset(to, 0, (size_t)(row_of(f) - patch_of(f)) * sizeof *to);
+/* A small patch, as conv2d has it. */
+static void small_gradient(
+    const nn_factor *f, const direct_conv *s, int example, float *out, float *scratch) {
+    const float *x = f->x + (int64_t)example * f->h * f->w * f->in;
+    const float *d = f->d + (size_t)example * s->out_floats;
+    float *padded = scratch + s->packed_floats;
+    memset(scratch, 0, (s->packed_floats + s->padded_floats) * sizeof *scratch);
+    direct_pad(s, padded, x);
+    nn_kernels_get()->direct_weights(scratch, padded, d, s);
+    direct_unpack(s, out, scratch);
 }
 
-static void conv_gradient(const nn_factor *f, int example, float *out, float *scratch) {
-    int64_t pixels = f->oh * f->ow, ld = row_of(f), taps = f->kh * f->kw;
+static void large_gradient(
+    const nn_factor *f, const nn_window *g, int example, float *out, float *scratch) {
+    const nn_kernels *k = nn_kernels_get();
+    int64_t pixels = f->oh * f->ow, ld = row_of(f);
     const float *x = f->x + (int64_t)example * f->h * f->w * f->in;
     const float *d = f->d + (int64_t)example * pixels * f->out;
     float *sum = scratch + TILE * ld;
     for (int64_t o = 0; o < pixels; o += TILE) {
-        int64_t n = pixels - o < TILE ? pixels - o : TILE;
-        for (int64_t i = 0; i < n; i++)
-            unfold_pixel(f, x, o + i, scratch + i * ld);
-        nn_kernels_get()->outer_sum(sum, d + o * f->out, scratch, (size_t)n,
-                                    (size_t)f->out, (size_t)patch_of(f), (size_t)ld,
-                                    o > 0);
+        size_t n = (size_t)(pixels - o < TILE ? pixels - o : TILE);
+        k->unfold(scratch, x, g, (size_t)o, n, (size_t)ld);
+        k->outer_sum(sum, d + o * f->out, scratch, n, (size_t)f->out, (size_t)patch_of(f),
+                     (size_t)ld, o > 0);
     }
-    for (int64_t o = 0; o < f->out; o++)
-        for (int64_t c = 0; c < f->in; c++)
-            for (int64_t t = 0; t < taps; t++)
-                *out++ = sum[o * ld + t * f->in + c];
+    for (int64_t o = 0; o < f->out; o++, out += patch_of(f))
+        k->turn_taps(out, sum + o * ld, (size_t)(f->kh * f->kw), (size_t)f->in);
+}
+
+static void conv_gradient(const nn_factor *f, int example, float *out, float *scratch) {
+    direct_conv small;
+    nn_window g = window_of(f);
+    size_t pixels = (size_t)(f->oh * f->ow);
+    if (direct_make(&small, &g, f->out))
+        small_gradient(f, &small, example, out, scratch);
+    else
+        large_gradient(f, &g, example, out, scratch);
     if (f->bias_count)
-        nn_kernels_get()->sum_rows(out, d, (size_t)pixels, (size_t)f->out);
+        nn_kernels_get()->sum_rows(out + f->weight_count,
+                                   f->d + (size_t)example * pixels * (size_t)f->out,
+                                   pixels, (size_t)f->out);
 }
 
 static void outer_gradient(const nn_factor *f, int example, float *out) {

@@ -85,6 +85,13 @@ typedef struct nn_kernels {
                            const direct_conv *d);
     /* y[r] = row times `share`, for every row */
     void (*spread_row)(float *y, const float *row, float share, size_t rows, size_t c);
+    /* Patches under output pixels [first, first + n) of one example: row i of `to` holds
+     * [kh,kw,c], zeros outside the image; rows are `ld` floats apart, zeroed behind the
+     * patch. */
+    void (*unfold)(
+        float *to, const float *x, const nn_window *g, size_t first, size_t n, size_t ld);
+    /* [taps,c] to [c,taps] */
+    void (*turn_taps)(float *to, const float *from, size_t taps, size_t c);
     /* g[m,n] (+)= sum over k of d[k,m] u[k,n]; rows of u and g are `ld` floats apart, ld
      * >= n a multiple of 16 (the floats behind n are read and written). */
     void (*outer_sum)(float *g,
