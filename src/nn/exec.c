@@ -396,6 +396,9 @@ static assay_status check_options(const nn_exec_options *o) {
         return err_set(ASSAY_E_INVALID, "a batch of %d examples", o->batch);
     if (o->dtype != ASSAY_F32 && o->dtype != ASSAY_BF16)
         return err_set(ASSAY_E_DTYPE, "the executor computes in f32 or bf16");
+    if (o->dtype == ASSAY_BF16 && !dn_bf16_runs())
+        return err_set(ASSAY_E_UNSUPPORTED, "bf16 products need AVX-512; in use is %s",
+                       assay_isa_name());
     return ASSAY_OK;
 }
 

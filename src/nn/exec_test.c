@@ -287,7 +287,12 @@ static void steady_state_allocates_nothing(void **state) {
                              .batch = BATCH,
                              .target = t.loss,
                              .dtype = half ? ASSAY_BF16 : ASSAY_F32};
-        ok(nn_exec_create(&e, t.ctx, t.graph, &t.weights, &o));
+        assay_status made = nn_exec_create(&e, t.ctx, t.graph, &t.weights, &o);
+        if (half && made == ASSAY_E_UNSUPPORTED) {
+            print_message("no bf16 here: skipped\n");
+            break;
+        }
+        ok(made);
         uint64_t before = 0;
         for (int step = 0; step < 8; step++) {
             forward(&t, e, step % 2 ? BATCH - 2 : BATCH);

@@ -203,10 +203,17 @@ void dn_leave(int before) {
     omp_set_num_threads(before);
 }
 
-bool dn_bf16_pays(void) {
+static bool isa_has(int isa) {
     limit_isa();
-    int amx = dnnl_cpu_isa_avx512_core_amx;
-    return ((int)dnnl_get_effective_cpu_isa() & amx) == amx;
+    return ((int)dnnl_get_effective_cpu_isa() & isa) == isa;
+}
+
+bool dn_bf16_runs(void) {
+    return isa_has(dnnl_cpu_isa_avx512_core);
+}
+
+bool dn_bf16_pays(void) {
+    return isa_has(dnnl_cpu_isa_avx512_core_amx);
 }
 
 /* ---- a pass ---- */

@@ -20,7 +20,8 @@ void dn_engine_destroy(dn_engine *e);
 int dn_enter(void);
 void dn_leave(int before);
 
-/* Whether bf16 products run on matrix tiles here. */
+/* Whether bf16 products can run here at all, and whether they run on matrix tiles. */
+bool dn_bf16_runs(void);
 bool dn_bf16_pays(void);
 
 typedef struct dn_conv_geometry {

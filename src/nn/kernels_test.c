@@ -1,0 +1,142 @@
+/* Every version of the kernels against the plain one: the same bits, or nearly so for
+ * products. */
+#include "nn/kernels.h"
+
+#include "base/cpu.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SPACE = 6000, MOST_C = 40 };
+
+/* What one version makes of one set of inputs. */
+typedef struct results {
+    float y[SPACE], won_x[SPACE], d_x[SPACE], pooled[SPACE], back[SPACE], product[SPACE];
+    float row[MOST_C];
+    double sum[4 * MOST_C];
+    uint8_t won[SPACE];
+    uint16_t tap[SPACE];
+} results;
+
+typedef struct inputs {
+    float a[SPACE], b[SPACE], channel[6][MOST_C];
+} inputs;
+
+static void fill(inputs *in, uint64_t sample) {
+    rng r = rng_at(9, RNG_TEST, 0, sample);
+    for (size_t i = 0; i < SPACE; i++) {
+        in->a[i] = (float)rng_normal(&r);
+        in->b[i] = (float)rng_normal(&r);
+    }
+    for (size_t k = 0; k < 6; k++)
+        for (size_t i = 0; i < MOST_C; i++)
+            in->channel[k][i] = 0.1f + (float)rng_uniform(&r);
+}
+
+static void run(const nn_kernels *k, const inputs *in, int64_t c, results *out) {
+    memset(out, 0, sizeof *out);
+    nn_window g = {.c = c,
+                   .h = 7,
+                   .w = 9,
+                   .oh = 3,
+                   .ow = 4,
+                   .kh = 2,
+                   .kw = 2,
+                   .stride = {2, 2},
+                   .dilation = {1, 1}};
+    nn_window lap = {.c = c,
+                     .h = 7,
+                     .w = 9,
+                     .oh = 4,
+                     .ow = 5,
+                     .kh = 3,
+                     .kw = 3,
+                     .stride = {2, 2},
+                     .pad = {1, 1, 1, 1},
+                     .dilation = {1, 1}};
+    size_t n = 2, rows = n * 63, pooled = n * 12, cc = (size_t)c;
+    bn_affine a = {in->channel[0], in->channel[1], in->channel[2], in->channel[3]};
+    const float *s0 = in->channel[4], *s1 = in->channel[5];
+    k->moments(out->sum, out->sum + cc, in->a, 0, rows / 2, cc);
+    k->moments(out->sum, out->sum + cc, in->a + rows / 2 * cc, rows / 2, rows - rows / 2,
+               cc);
+    k->bn(out->y, in->a, &a, rows, cc, true);
+    k->bn_relu_pool(out->pooled, out->won_x, out->won, in->a, &a, &g, n);
+    k->bn_back_sums(out->sum + 2 * cc, in->b, out->won_x, out->won, &a, pooled, cc, true);
+    k->bn_back_pool(out->d_x, in->b, in->a, out->won, &a, s0, s1, &g, n);
+    k->bn_back(out->back, in->b, in->a, &a, s0, s1, rows, cc, true);
+    k->sum_rows(out->row, in->a, rows, cc);
+    k->add_row(out->y, in->channel[0], rows, cc);
+    k->add(out->won_x, out->won_x, in->b, pooled * cc);
+    k->relu(out->y + 100, in->a, 77);
+    k->relu_back(out->y + 200, in->b, in->a, 77);
+    k->spread_row(out->y + 300, in->channel[1], 0.3f, 5, cc);
+    k->max_pool(out->pooled + pooled * cc, out->tap, in->a, &lap, 1);
+    k->max_pool_back(out->y, in->b, out->tap, &lap, 1);
+    k->unfold(out->product, in->a, &lap, 3, 4, (9 * cc + 15) / 16 * 16);
+    k->turn_taps(out->back, in->a, 9, cc);
+}
+
+/* The kernels that may fuse a multiplication with an addition. */
+static void run_products(const nn_kernels *k, const inputs *in, int64_t o, float *out) {
+    direct_conv d;
+    nn_window g = {.c = 2,
+                   .h = 7,
+                   .w = 9,
+                   .oh = 7,
+                   .ow = 9,
+                   .kh = 3,
+                   .kw = 3,
+                   .stride = {1, 1},
+                   .pad = {1, 1, 1, 1},
+                   .dilation = {1, 1}};
+    memset(out, 0, SPACE * sizeof *out);
+    assert_true(direct_make(&d, &g, o));
+    assert_true(d.out_floats + d.packed_floats + 40 * 32 <= SPACE);
+    k->direct(out, in->a, in->b, NULL, &d);
+    k->direct_weights(out + d.out_floats, in->a, in->b, &d);
+    k->outer_sum(out + d.out_floats + d.packed_floats, in->a, in->b, 50, 19, 27, 32,
+                 false);
+}
+
+static void compare(const nn_kernels *k) {
+    static inputs in;
+    static results plain, other;
+    static float p[SPACE], q[SPACE];
+    const int64_t channels[] = {1, 3, 16, 19, 32, 40};
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        fill(&in, i);
+        run(&nn_kernels_c, &in, channels[i], &plain);
+        run(k, &in, channels[i], &other);
+        assert_memory_equal(&plain, &other, sizeof plain);
+        run_products(&nn_kernels_c, &in, channels[i], p);
+        run_products(k, &in, channels[i], q);
+        for (size_t j = 0; j < SPACE; j++)
+            assert_true(fabsf(p[j] - q[j]) <= 1e-4f * (1 + fabsf(p[j])));
+    }
+}
+
+static void versions_agree(void **state) {
+    (void)state;
+    cpu_isa isa = cpu_detect();
+#if defined(__x86_64__)
+    if (isa >= CPU_AVX2)
+        compare(&nn_kernels_avx2);
+    if (isa >= CPU_AVX512)
+        compare(&nn_kernels_avx512);
+#endif
+    if (isa == CPU_NONE)
+        print_message("only the plain kernels run here\n");
+    assert_non_null(nn_kernels_get()->name);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(versions_agree)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
