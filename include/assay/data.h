@@ -18,7 +18,7 @@ typedef struct assay_pack_options {
                                 raw otherwise), or NULL: raw up to 64 pixels a side, keep above */
     int quality;           /**< of "jpg", 1..100; 0: 90 */
     int max_resolution;    /**< longest side; 0: as is */
-    uint64_t page_size;    /**< 0: 8 MiB */
+    uint64_t page_size;    /**< 0: 8 MiB, or more where an image needs it */
     int64_t limit;         /**< at most this many rows per split; 0: all */
     int force;             /**< replace an existing file */
     int skip_corrupt;      /**< leave damaged images out and list them, instead of failing */

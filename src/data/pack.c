@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    BLOCK_ROWS_PER_THREAD = 16,
+    BLOCK_ROWS_PER_THREAD = 8,
     DEFAULT_QUALITY = 90,
     DEFAULT_PAGE = 1 << 23,
     NAMED_FAILURES = 5
@@ -42,7 +42,9 @@ typedef struct packer {
     int workers;
     encoded_row *block;
     size_t block_rows, block_at;
-    beton_writer *writer;
+    beton_writer *writer; /* NULL: given up, see write_rows */
+    bool fit_page;        /* the page may grow to hold the largest image */
+    uint64_t largest;     /* payload */
     identity id;
     bool gray;
     buf orientation; /* JSON pairs */
@@ -67,7 +69,8 @@ static assay_status take_options(packer *p, const assay_pack_options *given) {
     ASSAY_TRY(options_take(&p->o, sizeof p->o, given, "assay_pack_options"));
     if (p->o.quality == 0)
         p->o.quality = DEFAULT_QUALITY;
-    if (p->o.page_size == 0)
+    p->fit_page = p->o.page_size == 0;
+    if (p->fit_page)
         p->o.page_size = DEFAULT_PAGE;
     if (p->o.quality < 1 || p->o.quality > 100)
         return bad_option("a JPEG quality lies between 1 and 100", "90 is FFCV's");
@@ -229,7 +232,6 @@ static assay_status write_row(packer *p, size_t at, const encoded_row *r) {
     uint8_t row[64] = {0};
     const beton_field *image_field = beton_writer_field(p->writer, 0);
     const beton_field *label_field = beton_writer_field(p->writer, 1);
-    const char *id = import_id(&p->list, p->row[at]);
     uint8_t *cell = row + image_field->cell_offset;
     cell[0] = r->stored;
     le16_put(cell + 1, (uint16_t)r->width);
@@ -243,7 +245,10 @@ static assay_status write_row(packer *p, size_t at, const encoded_row *r) {
                                 .bytes = r->payload.len,
                                 .ptr_offset = image_field->cell_offset +
                                               beton_ptr_offset(BETON_IMAGE)};
-    ASSAY_TRY_AT(beton_writer_add(p->writer, row, &payload, 1), "%s: %s", p->source, id);
+    status = beton_writer_add(p->writer, row, &payload, 1);
+    if (status == ASSAY_E_SHAPE) /* the image is at fault, not the disk */
+        err_where("%s: %s", p->source, import_id(&p->list, p->row[at]));
+    ASSAY_TRY(status);
     p->gray = p->gray && r->gray;
     if (r->orientation != 1)
         buf_fmt(&p->orientation, "%s[%zu,%d]", p->orientation.len > 1 ? "," : "", at,
@@ -264,8 +269,26 @@ done:
     return status;
 }
 
-/* Encodes all rows and writes them, until one fails: then the file is given up and the
- * rest is only looked through, so that all damaged images are known at the end. */
+/* Takes one encoded row. An image that is damaged, or larger than the page where that may
+ * grow, ends the writing: the file is given up, and the rest is only looked through, so
+ * that everything is known for a second time. */
+static assay_status take_row(packer *p, size_t at, const encoded_row *r) {
+    assay_status status = ASSAY_OK;
+    bool fits = r->failed || !p->fit_page || r->payload.len <= p->o.page_size;
+    if (r->failed || !fits) {
+        beton_writer_destroy(p->writer);
+        p->writer = NULL;
+    }
+    if (r->failed)
+        ASSAY_TRY(note_failure(p, p->row[at], r->reason));
+    else if (r->payload.len > p->largest)
+        p->largest = r->payload.len;
+    if (p->writer != NULL)
+        ASSAY_TRY(write_row(p, at, r));
+done:
+    return status;
+}
+
 static assay_status write_rows(packer *p) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(start_writer(p));
@@ -274,15 +297,8 @@ static assay_status write_rows(packer *p) {
         size_t n = p->rows - p->block_at;
         n = n < p->block_rows ? n : p->block_rows;
         ASSAY_TRY(assay_parallel_for(p->ctx, n, 1, encode_block, p));
-        for (size_t i = 0; i < n; i++) {
-            if (p->block[i].failed) {
-                beton_writer_destroy(p->writer);
-                p->writer = NULL;
-                ASSAY_TRY(note_failure(p, p->row[p->block_at + i], p->block[i].reason));
-            } else if (p->writer != NULL) {
-                ASSAY_TRY(write_row(p, p->block_at + i, &p->block[i]));
-            }
-        }
+        for (size_t i = 0; i < n; i++)
+            ASSAY_TRY(take_row(p, p->block_at + i, &p->block[i]));
         progress_add(p->ctx, (int64_t)n);
     }
     progress_end(p->ctx);
@@ -309,6 +325,19 @@ static assay_status report_failures(const packer *p) {
     buf_free(&where);
     err_help("repair or remove them, or pass --skip-corrupt to leave them out");
     return ASSAY_E_FORMAT;
+}
+
+/* After a first time that was given up: leaves the damaged images out, if that is wanted,
+ * and fits the page to the largest of the others. */
+static assay_status settle(packer *p) {
+    if (p->failures > 0 && (!p->o.skip_corrupt || p->failures == p->rows))
+        return report_failures(p);
+    drop_failed(p);
+    while (p->fit_page && p->o.page_size < p->largest &&
+           p->o.page_size < UINT64_C(1) << 31)
+        p->o.page_size *= 2;
+    p->fit_page = false;
+    return ASSAY_OK;
 }
 
 /* ---- our section ---- */
@@ -521,13 +550,15 @@ assay_status assay_pack(assay_ctx *ctx,
     ASSAY_TRY(open_source(&p));
     ASSAY_TRY(make_scratch(&p));
     ASSAY_TRY(write_rows(&p));
-    if (p.failures > 0) {
-        if (!p.o.skip_corrupt || p.failures == p.rows) {
-            status = report_failures(&p);
-            goto done;
-        }
-        drop_failed(&p);
+    if (p.writer == NULL) {
+        ASSAY_TRY(settle(&p));
         ASSAY_TRY(write_rows(&p));
+    }
+    if (p.writer == NULL) {
+        err_set(ASSAY_E_FORMAT, "the source changed while it was read");
+        err_where("%s", source);
+        status = ASSAY_E_FORMAT;
+        goto done;
     }
     ASSAY_TRY(finish(&p));
     os_map map;

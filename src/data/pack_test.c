@@ -371,6 +371,37 @@ static void damaged_images(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
+/* An image larger than a page makes the page grow, unless its size was given. */
+static void pages_fit(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = test_ctx(2);
+    test_scratch s = test_scratch_begin();
+    test_path src = test_in(&s, "src"), out = test_in(&s, "out.beton");
+    put_picture(ctx, &s, "src/a/0.png", 10, 10, 0, true);
+    put_picture(ctx, &s, "src/b/1.png", 1800, 1700, 1, true);
+    put_in(&s, "src/b/2.png", "no", 2);
+    assay_pack_options o = options();
+    assay_pack_result r;
+    char *json;
+    o.mode = "raw";
+    assert_fails(ASSAY_E_FORMAT, assay_pack(ctx, src.text, out.text, &o, &r));
+    o.skip_corrupt = 1;
+    assert_ok(assay_pack(ctx, src.text, out.text, &o, &r));
+    assert_int_equal(r.rows, 2);
+    assert_int_equal(r.skipped, 1);
+    assert_ok(assay_beton_info(ctx, out.text, &json));
+    assert_non_null(strstr(json, "\"page_size\": 16777216"));
+    assay_string_free(ctx, json);
+    assert_ok(assay_beton_verify(ctx, out.text, 0, NULL));
+    o.page_size = 1 << 21;
+    o.force = 1;
+    assert_ok(os_remove_tree(test_in(&s, "src/b/2.png").text));
+    assert_fails(ASSAY_E_SHAPE, assay_pack(ctx, src.text, out.text, &o, &r));
+    assert_non_null(strstr(assay_last_error()->where, "b/1.png"));
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
 static void refusals(void **unused) {
     (void)unused;
     assay_ctx *ctx = test_ctx(1);
@@ -424,6 +455,7 @@ int main(void) {
         cmocka_unit_test(sizes_follow_ffcv),
         cmocka_unit_test(same_bytes_at_any_number_of_threads),
         cmocka_unit_test(damaged_images),
+        cmocka_unit_test(pages_fit),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
