@@ -1,11 +1,10 @@
 /* The .beton reader: open, walk all cells and payloads, look up all tags, verify. An
  * input is run twice, the second time with the checksums of our section set right, so
  * that what lies behind them is reached. */
-#include "base/hash.h"
 #include "base/le.h"
 #include "base/os.h"
+#include "beton_input.h"
 #include "file/beton.h"
-#include "file/beton_inside.h"
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -52,39 +51,9 @@ static void run(const uint8_t *data, size_t n) {
     beton_close(f);
 }
 
-/* Sets the checksums of trailer and records right, as far as the records can be followed.
- */
-static void reseal(uint8_t *p, size_t n) {
-    if (n < BETON_HEADER_BYTES)
-        return;
-    uint64_t end = le64_get(p + 16);
-    if (end > n || end < SECTION_TRAILER_BYTES)
-        return;
-    uint8_t *t = p + end - SECTION_TRAILER_BYTES;
-    if (memcmp(t, SECTION_MAGIC, 8) != 0)
-        return;
-    uint64_t at = le64_get(t + 16), stop = end - SECTION_TRAILER_BYTES;
-    for (uint32_t i = 0; i < le32_get(t + 12) && at < stop; i++) {
-        if (stop - at < SECTION_RECORD_BYTES)
-            break;
-        uint64_t bytes = le64_get(p + at + 8), room = stop - at - SECTION_RECORD_BYTES;
-        if (bytes > room)
-            break;
-        section_put_record(p + at, le32_get(p + at), p + at + SECTION_RECORD_BYTES,
-                           (size_t)bytes);
-        at += SECTION_RECORD_BYTES + section_padded(bytes);
-    }
-    section_put_trailer(t, le32_get(t + 12), le64_get(t + 16), le64_get(t + 24), n);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
-    uint8_t *copy = malloc(n ? n : 1);
-    if (!copy)
-        abort();
     run(data, n);
-    if (n)
-        memcpy(copy, data, n);
-    reseal(copy, n);
+    uint8_t *copy = beton_input_resealed(data, n);
     run(copy, n);
     free(copy);
     return 0;
