@@ -87,9 +87,9 @@ sketch_lanes(const features *f, features_worker *w, int from, int lanes, size_t 
         for (int lane = 0; lane < lanes; lane++)
             nn_factor_gradient(&x, from + lane, w->gradient + (size_t)lane * w->widest,
                                w->scratch);
-        sjlt_add(w->sum, f->dim, f->key, w->gradient, w->widest, lanes, x.weight_offset,
+        sjlt_add(w->sum, f->dim, f->key, w->gradient, w->widest, x.weight_offset,
                  x.weight_count);
-        sjlt_add(w->sum, f->dim, f->key, w->gradient + x.weight_count, w->widest, lanes,
+        sjlt_add(w->sum, f->dim, f->key, w->gradient + x.weight_count, w->widest,
                  x.bias_offset, x.bias_count);
     }
     for (int lane = 0; lane < lanes; lane++) {

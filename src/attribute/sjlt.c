@@ -7,8 +7,6 @@
 #include "base/rng.h"
 #include "simd/simd.h"
 
-#include <string.h>
-
 uint64_t sjlt_key(uint64_t seed) {
     uint32_t w[4];
     rng_philox(w, seed, RNG_SKETCH, 1, 0, 0);
@@ -20,18 +18,12 @@ void sjlt_add(float *sum,
               uint64_t key,
               const float *g,
               size_t stride,
-              int lanes,
               uint64_t first,
               size_t count) {
     float tile[SJLT_COORDINATES * SJLT_LANES];
-    memset(tile, 0, sizeof tile);
     for (size_t begin = 0; begin < count; begin += SJLT_COORDINATES) {
         size_t n = count - begin < SJLT_COORDINATES ? count - begin : SJLT_COORDINATES;
-        for (int lane = 0; lane < lanes; lane++) {
-            const float *from = g + (size_t)lane * stride + begin;
-            for (size_t j = 0; j < n; j++)
-                tile[j * SJLT_LANES + (size_t)lane] = from[j];
-        }
+        simd()->f32_interleave16(tile, g + begin, stride, n);
         simd()->f32_sjlt16(sum, dim, tile, n, key, first + begin);
     }
 }

@@ -9,14 +9,13 @@ enum { SJLT_LANES = 16, SJLT_COORDINATES = 64 /* interleaved at a time */ };
 /* Key of the hash that places coordinates: a seed, mixed. */
 uint64_t sjlt_key(uint64_t seed);
 
-/* Adds gradients g[lane][count] (rows `stride` apart; `lanes` of them, the rest are zero)
- * at flat positions [first, first + count) to the sketches in sum [dim][SJLT_LANES]. */
+/* Adds gradients g[SJLT_LANES][count], rows `stride` apart, at flat positions [first,
+ * first + count) to the sketches in sum [dim][SJLT_LANES]. */
 void sjlt_add(float *sum,
               uint32_t dim,
               uint64_t key,
               const float *g,
               size_t stride,
-              int lanes,
               uint64_t first,
               size_t count);
 

@@ -23,19 +23,17 @@ static void test_dense(void **state) {
         assert_true(bucket < DIM && fabsf(sign) == 1);
         matrix[j][bucket] = sign;
     }
-    for (int lanes = 1; lanes <= SJLT_LANES; lanes += 5) {
-        memset(sum, 0, sizeof sum);
-        /* in two pieces that are no multiples of the tile */
-        sjlt_add(sum, DIM, key, g[0], P, lanes, FIRST, 333);
-        sjlt_add(sum, DIM, key, g[0] + 333, P, lanes, FIRST + 333, P - 333);
-        for (int lane = 0; lane < SJLT_LANES; lane++) {
-            sjlt_take(sum, DIM, lane, 0.25f, out);
-            for (size_t b = 0; b < DIM; b++) {
-                double want = 0;
-                for (size_t j = 0; lane < lanes && j < P; j++)
-                    want += (double)matrix[j][b] * (double)g[lane][j];
-                assert_true(fabs((double)out[b] - 0.25 * want) < 1e-4);
-            }
+    memset(sum, 0, sizeof sum);
+    /* in two pieces that are no multiples of the tile */
+    sjlt_add(sum, DIM, key, g[0], P, FIRST, 333);
+    sjlt_add(sum, DIM, key, g[0] + 333, P, FIRST + 333, P - 333);
+    for (int lane = 0; lane < SJLT_LANES; lane++) {
+        sjlt_take(sum, DIM, lane, 0.25f, out);
+        for (size_t b = 0; b < DIM; b++) {
+            double want = 0;
+            for (size_t j = 0; j < P; j++)
+                want += (double)matrix[j][b] * (double)g[lane][j];
+            assert_true(fabs((double)out[b] - 0.25 * want) < 1e-4);
         }
     }
     assert_int_not_equal(sjlt_key(5), sjlt_key(6));

@@ -281,6 +281,22 @@ static void test_quiet(void **state) {
     world_free(&w);
 }
 
+/* Larger pictures are compared at 32 pixels a side. */
+static void test_large(void **state) {
+    (void)state;
+    world w = world_make(50, 3, 80, 20, 2);
+    for (uint32_t i = 0; i < 10; i++)
+        degrade(&w, i * 3, 80 + i, i % 2);
+    detect_input in = input(&w);
+    detect_findings out = {.ctx = w.ctx};
+    assert_ok(detect_find("leakage")->run(&in, &out));
+    assert_int_equal(out.count, 10);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_true(out.item[i].row == 80 + i && out.item[i].other == i * 3);
+    detect_findings_free(&out);
+    world_free(&w);
+}
+
 static void test_threads(void **state) {
     (void)state;
     detect_findings out[2];
@@ -304,9 +320,9 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oracle),  cmocka_unit_test(test_leakage),
-        cmocka_unit_test(test_groups),  cmocka_unit_test(test_quiet),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_oracle), cmocka_unit_test(test_leakage),
+        cmocka_unit_test(test_groups), cmocka_unit_test(test_quiet),
+        cmocka_unit_test(test_large),  cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

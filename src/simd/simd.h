@@ -48,6 +48,8 @@ typedef struct simd_table {
      * many. */
     size_t (*f32_above)(
         uint32_t *at, const float *a, const float *b, float cut, size_t n);
+    /* Sixteen rows side by side: out[j][lane] = rows[lane][j], rows `stride` apart. */
+    void (*f32_interleave16)(float *out, const float *rows, size_t stride, size_t n);
     /* Sparse Johnson-Lindenstrauss sketch, one nonzero per coordinate, of 16 vectors side
      * by side: out[b][lane] += s g[j][lane], with (b, s) of coordinate first + j from
      * simd_sjlt_place. out: [buckets][16], added to; g: [n][16]. */

@@ -81,6 +81,9 @@ static void run_u8_dot(const simd_table *t, inputs *io, size_t n) {
     uint32_t d = t->u8_dot(io->u + 1, io->u + MAX, n);
     memcpy(io->c, &d, sizeof d);
 }
+static void run_interleave(const simd_table *t, inputs *io, size_t n) {
+    t->f32_interleave16(io->a + 1, io->b, n, n);
+}
 static void run_above(const simd_table *t, inputs *io, size_t n) {
     uint32_t at[MAX];
     size_t found = t->f32_above(at, io->a + 1, io->c, 1.5f, n);
@@ -103,6 +106,7 @@ static const struct {
     {"dot64", run_dot},
     {"u8_dot", run_u8_dot},
     {"above", run_above},
+    {"interleave16", run_interleave},
     {"sjlt16", run_sjlt},
 };
 
@@ -170,6 +174,9 @@ static void test_meaning(void **state) {
     }
     assert_true(fabs(t->f32_dot64(was->a, was->b, MAX) - sum) <= 1e-14 * size);
 
+    t->f32_interleave16(is->a, was->b, 50, 37);
+    for (size_t i = 0; i < 37 * 16; i++)
+        assert_true(is->a[i] == was->b[i % 16 * 50 + i / 16]);
     uint32_t at[MAX], dot = 0;
     size_t found = t->f32_above(at, was->a, was->c, 2, MAX), next = 0;
     for (uint32_t i = 0; i < MAX; i++) {
