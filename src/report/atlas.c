@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { NO_TILE = -1, WANTED = -2, LARGEST = 96 };
+enum { NO_TILE = -1, WANTED = -2, LARGEST = 96, HALF_CHROMA = 48 };
 
 assay_status atlas_create(atlas *a, const report_view *v) {
     assay_status status = ASSAY_OK;
@@ -199,11 +199,10 @@ static assay_status draw_sheet(atlas *a, int index, size_t shown) {
     }
     memset(job.pixel, 128, (size_t)width * (size_t)height * (size_t)channels);
     ASSAY_TRY(assay_parallel_for(ctx, n, 16, draw_tiles, &job));
-    int quality = a->side < 48 ? 80 : 70;
     if (channels == 3)
-        ASSAY_TRY(image_encode_jpeg(&jpeg, &im, quality, a->side >= 48));
+        ASSAY_TRY(image_encode_jpeg(&jpeg, &im, a->quality, a->side >= HALF_CHROMA));
     else
-        ASSAY_TRY(image_encode_jpeg_gray(&jpeg, gray, width, height, quality));
+        ASSAY_TRY(image_encode_jpeg_gray(&jpeg, gray, width, height, a->quality));
     ASSAY_TRY(buf_check(&jpeg));
     buf_clear(&a->sheet[index]);
     text_base64(&a->sheet[index], jpeg.data, jpeg.len);
@@ -229,32 +228,38 @@ done:
     return status;
 }
 
+/* What is tried in turn until the sheets fit. A side of 0 is the pictures' own. */
+static const struct {
+    int side, quality;
+} attempt[] = {{0, 92}, {0, 80}, {0, 70}, {64, 70}, {48, 70}, {32, 80}};
+enum { ATTEMPTS = sizeof attempt / sizeof *attempt };
+
 assay_status atlas_draw(atlas *a, uint64_t room) {
-    static const int smaller[] = {64, 48, 32};
     assay_status status = ASSAY_OK;
     uint64_t bytes = 0;
     size_t shown = a->n;
-    int native = a->v->source.side > 0 ? a->v->source.side : a->v->a->size;
-    a->side = native < LARGEST ? native : LARGEST;
-    for (size_t next = 0; shown > 0;) {
+    int own = a->v->source.side > 0 ? a->v->source.side : a->v->a->size;
+    own = own < LARGEST ? own : LARGEST;
+    for (size_t i = 0; i < ATTEMPTS && shown > 0; i++) {
+        if (attempt[i].side >= own)
+            continue; /* never larger than needed */
+        a->side = attempt[i].side > 0 ? attempt[i].side : own;
+        a->quality = attempt[i].quality;
         /* a JPEG's unit of work: 8 pixels, 16 with halved chroma; no tile shares one */
-        int unit = a->side >= 48 && a->v->a->channels != 1 ? 16 : 8;
+        int unit = a->side >= HALF_CHROMA && a->v->a->channels != 1 ? 16 : 8;
         a->cell = (a->side + unit - 1) / unit * unit;
         ASSAY_TRY(draw_all(a, shown, room, &bytes));
         if (bytes <= room)
             break;
-        while (next < 3 && smaller[next] >= a->side)
-            next++;
-        if (next < 3) {
-            a->side = smaller[next];
-            continue;
-        }
-        /* The first sheets say what a tile takes. */
-        size_t drawn = (size_t)a->n_sheets * ATLAS_TILES < shown
-                           ? (size_t)a->n_sheets * ATLAS_TILES
-                           : shown;
+    }
+    while (shown > 0 && bytes > room) {
+        /* The sheets drawn say what a tile takes. */
+        size_t drawn = (size_t)a->n_sheets * ATLAS_TILES;
+        drawn = drawn < shown ? drawn : shown;
         size_t fits = (size_t)((double)room / (double)bytes * (double)drawn * 0.97);
         shown = fits < shown ? fits : shown - 1;
+        if (shown > 0)
+            ASSAY_TRY(draw_all(a, shown, room, &bytes));
     }
     if (shown == 0)
         a->n_sheets = 0;

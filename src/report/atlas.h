@@ -20,6 +20,7 @@ typedef struct atlas {
     int32_t *tile;  /* [rows of the audit] tile, or -1 */
     size_t shown;   /* the first so many have a tile */
     int side, cell; /* pixels of a picture; of its place in the sheet (JPEG's blocks) */
+    int quality;    /* JPEG's */
     int columns;    /* of every sheet */
     buf sheet[ATLAS_MOST]; /* base64 of each */
     int n_sheets;
@@ -31,7 +32,7 @@ void atlas_free(atlas *a); /* accepts a zeroed one */
 ASSAY_MUST_CHECK assay_status atlas_want(atlas *a, uint32_t row, uint8_t rank);
 /* Orders the wishes and gives each a tile; sizes are not known yet. */
 ASSAY_MUST_CHECK assay_status atlas_assign(atlas *a);
-/* Draws the sheets at the largest size of which they take at most `room` bytes; at the
+/* Draws the sheets as fine and large as they take at most `room` bytes; at the
  * smallest size, as many tiles as fit. `shown` and `tile` follow. */
 ASSAY_MUST_CHECK assay_status atlas_draw(atlas *a, uint64_t room);
 /* -1: a placeholder. */
