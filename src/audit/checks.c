@@ -145,7 +145,8 @@ static assay_status check_labels(audit_run *r, float *score, uint8_t *filter) {
     a->label_listed = listed;
     if (!isnan(a->label_count) && a->label_count < (double)listed)
         a->label_listed = (uint64_t)llround(a->label_count);
-    qsort(a->findings.item, a->findings.count, sizeof *a->findings.item, by_score);
+    if (a->findings.count) /* qsort takes no null pointer */
+        qsort(a->findings.item, a->findings.count, sizeof *a->findings.item, by_score);
     float last = a->label_listed ? a->findings.item[a->label_listed - 1].score : INFINITY;
     for (size_t i = 0; i < n; i++)
         a->self_labels_found += r->self_label[i] && spoiled[i] >= last;
