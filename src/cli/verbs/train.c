@@ -1,0 +1,178 @@
+/* assay train: a model, or an ensemble, fitted to a dataset. */
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/recipe.h"
+
+#include <assay/train.h>
+
+#include <stdio.h>
+
+static const cli_option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .type = CLI_TEXT,
+     .value = "DIR",
+     .required = true,
+     .no_trace = true,
+     .help = "the run's folder"},
+    CLI_RECIPE_MODEL,
+    {.name = "members",
+     .type = CLI_INT,
+     .value = "M",
+     .initial = "0",
+     .shown = "one model on all training rows",
+     .low = 0,
+     .high = 60,
+     .help = "train an ensemble",
+     .more = "Each member sees two thirds of the training rows, so that each row is "
+             "unseen by a "
+             "third of them; M is a multiple of 3."},
+    {.name = "size",
+     .type = CLI_INT,
+     .value = "PIXELS",
+     .initial = "0",
+     .shown = "chosen from the data",
+     .low = 0,
+     .high = 512,
+     .help = "side of the images trained on"},
+    CLI_RECIPE_FIT,
+    {.name = "momentum",
+     .type = CLI_DOUBLE,
+     .value = "X",
+     .initial = "-1",
+     .shown = "the recipe's",
+     .low = -1,
+     .high = 0.9999,
+     .help = "Nesterov momentum; negative: the recipe's"},
+    {.name = "weight-decay",
+     .type = CLI_DOUBLE,
+     .value = "X",
+     .initial = "-1",
+     .shown = "the recipe's",
+     .low = -1,
+     .high = 100,
+     .help = "weight decay; negative: the recipe's"},
+    {.name = "label-smoothing",
+     .type = CLI_DOUBLE,
+     .value = "X",
+     .initial = "-1",
+     .shown = "the recipe's",
+     .low = -1,
+     .high = 0.9999,
+     .help = "label smoothing; negative: the recipe's"},
+    {.name = "schedule",
+     .type = CLI_CHOICE,
+     .choices = "recipe|one-cycle|cosine|linear|step|constant",
+     .initial = "recipe",
+     .help = "how the learning rate runs"},
+    CLI_RECIPE_AUGMENT,
+    {.name = "exclude",
+     .type = CLI_TEXT,
+     .value = "FILE",
+     .help = "leave out the rows of an audit's exclude.txt",
+     .more = "The file names the dataset it was made for; another dataset is refused."},
+    {.name = "precision",
+     .type = CLI_CHOICE,
+     .choices = "auto|f32|bf16",
+     .initial = "auto",
+     .help = "numbers of the convolutions",
+     .more = "Automatic: bf16 where the processor multiplies it faster. Values and weights stay "
+             "f32."},
+    CLI_OPTION_SEED,
+    CLI_OPTION_LIMIT,
+    CLI_OPTION_RESUME,
+    {.type = CLI_NONE}};
+
+static void tell_json(text *t, const assay_train_result *r, const char *out) {
+    json_open(t, NULL);
+    json_string(t, "schema", "assay.train/1");
+    json_string(t, "run", out);
+    json_real(t, "accuracy", r->accuracy);
+    json_real(t, "accuracy_single", r->accuracy_single);
+    json_real(t, "loss", r->loss);
+    json_uint(t, "members", (uint64_t)r->members);
+    json_uint(t, "train_rows", r->train_rows);
+    json_uint(t, "test_rows", r->test_rows);
+    json_uint(t, "excluded", r->excluded);
+    json_uint(t, "parameters", (uint64_t)r->parameters);
+    json_real(t, "seconds", r->seconds);
+    json_real(t, "cpu_seconds", r->cpu_seconds);
+    json_real(t, "gflop", r->gflop);
+    json_uint(t, "peak_bytes", assay_peak_bytes());
+    json_close(t);
+    text_add(t, "\n");
+}
+
+static void tell(text *t, const assay_train_result *r, const char *out) {
+    text_add(t, "test accuracy %s on %s rows", words_percent(r->accuracy).s,
+             words_count(r->test_rows).s);
+    if (r->members > 1)
+        text_add(t, " (%d members together; %s each)", r->members,
+                 words_percent(r->accuracy_single).s);
+    text_add(t, ", loss %.4f\n", r->loss);
+    text_add(t, "trained on %s rows", words_count(r->train_rows).s);
+    if (r->excluded)
+        text_add(t, ", %s left out", words_count(r->excluded).s);
+    text_add(t, "; %s parameters; %s, %s of processor time\n",
+             words_count((uint64_t)r->parameters).s, words_seconds(r->seconds).s,
+             words_seconds(r->cpu_seconds).s);
+    text_add(t, "%s\n", out);
+}
+
+static assay_status run(cli_run *run) {
+    const cli_args *args = &run->args;
+    const char *out = cli_text(args, "output");
+    const char *schedule = cli_text(args, "schedule");
+    assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
+    o.model = cli_text(args, "model");
+    o.members = (int)cli_int(args, "members");
+    o.size = (int)cli_int(args, "size");
+    o.epochs = (int)cli_int(args, "epochs");
+    o.batch = (int)cli_int(args, "batch");
+    o.lr = cli_real(args, "lr");
+    o.momentum = cli_real(args, "momentum");
+    o.weight_decay = cli_real(args, "weight-decay");
+    o.label_smoothing = cli_real(args, "label-smoothing");
+    o.schedule = schedule[0] == 'r' ? NULL : schedule;
+    o.flip = recipe_flip(args);
+    o.translate = (int)cli_int(args, "translate");
+    o.exclude = cli_text(args, "exclude");
+    o.precision = cli_text(args, "precision");
+    o.seed = (uint64_t)cli_int(args, "seed");
+    o.limit = cli_int(args, "limit");
+    o.no_resume = !cli_on(args, "resume");
+    assay_train_result result;
+    assay_status status = assay_train(run->ctx, args->positional[0], out, &o, &result);
+    if (status != ASSAY_OK)
+        return status;
+    if (run->json)
+        tell_json(&run->result, &result, out);
+    else
+        tell(&run->result, &result, out);
+    return ASSAY_OK;
+}
+
+const assay_verb assay_verb_train = {
+    .name = "train",
+    .group = CLI_MODEL,
+    .summary = "Train a model, or an ensemble, on a dataset",
+    .description =
+        "Fits a model of the zoo by stochastic gradient descent with Nesterov momentum "
+        "and "
+        "tests it on the test rows. The run's folder receives model.safetensors (or "
+        "member-<i>/model.safetensors), metrics.jsonl and run.json.\n\n"
+        "Killed at any moment, the same command continues from the last epoch and ends "
+        "with "
+        "the same bytes. Size, channels, normalisation and class names are stored in the "
+        "model "
+        "and applied wherever it is used.",
+    .options = options,
+    .positionals = {{"DATA", "a .beton file, or anything that 'assay pack' reads",
+                     false}},
+    .examples = {{"assay train photos.beton -o run/", "one model"},
+                 {"assay train photos.beton -o six/ --members 6", "an ensemble"},
+                 {"assay train photos/ -o clean/ --exclude photos.assay/exclude.txt",
+                  "without what an audit found"}},
+    .resumable = true,
+    .run = run,
+};

@@ -1,0 +1,420 @@
+#!/usr/bin/python3
+"""The command as a person and a shell see it: help, typos, exit codes, what goes to which stream.
+
+usage: cli_test.py ASSAY MAN_FOLDER [unittest options]
+"""
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zlib
+
+ASSAY = MAN = None
+VERBS = None
+PLAIN = {k: v for k, v in os.environ.items() if not k.startswith("ASSAY_") and k != "NO_COLOR"}
+
+
+def run(*words, env=None, stdout=subprocess.PIPE, cwd=None, timeout=240):
+    """Runs the command; on a sanitizer's finding the test fails whatever it looks for."""
+    done = subprocess.run([ASSAY, *map(str, words)], stdout=stdout, stderr=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, env={**PLAIN, **(env or {})}, cwd=cwd,
+                          timeout=timeout)
+    done.err = done.stderr.decode()
+    done.out = (done.stdout or b"").decode()
+    if re.search("Sanitizer|runtime error:", done.err):
+        raise AssertionError(done.err)
+    return done
+
+
+def png(path, side, pixel):
+    """Writes an RGB image; pixel(y, x) gives three bytes."""
+    rows = b"".join(b"\0" + b"".join(bytes(pixel(y, x)) for x in range(side))
+                    for y in range(side))
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" +
+                     chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def toy(folder, train=40, test=10, side=16):
+    """Two classes that a model can tell apart: bright above, bright below."""
+    state = 12345
+    for split, count in (("train", train), ("test", test)):
+        for name in ("above", "below"):
+            for i in range(count):
+                noise = []
+                for _ in range(side * side):
+                    state = (state * 1103515245 + 12345) & 0x7fffffff
+                    noise.append(state >> 16 & 63)
+                png(folder / split / name / f"{i:03}.png", side,
+                    lambda y, x: [noise[y * side + x] +
+                                  (150 if (y < side // 2) == (name == "above") else 20)] * 3)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="assay-cli-"))
+        self.addCleanup(shutil.rmtree, self.dir, True)
+
+    def good(self, *words, **more):
+        done = run(*words, **more)
+        self.assertEqual(done.returncode, 0, done.err)
+        return done
+
+    def refused(self, code, *words, **more):
+        """Fails with the code and an error of the stated form, and says nothing else."""
+        done = run(*words, **more)
+        self.assertEqual(done.returncode, code, done.out + done.err)
+        self.assertRegex(done.err, r"(?m)^error: .+\n(  --> .+\n)?(  help: .+\n)?\Z")
+        if "--json" not in words:
+            self.assertEqual(done.out, "")
+        return done
+
+
+class Help(Case):
+    def test_overview(self):
+        for words in ((), ("help",), ("-h",)):
+            done = self.good(*words)
+            self.assertEqual(done.err, "")
+            listed = re.findall(r"^  (\w+) ", done.out, re.M)
+            self.assertEqual(sorted(listed), VERBS)
+
+    def test_version(self):
+        for words in (("--version",), ("-V",), (VERBS[0], "--version")):
+            self.assertRegex(self.good(*words).out, r"^assay \d+\.\d+\.\d+\n$")
+
+    def test_every_verb(self):
+        for verb in VERBS:
+            with self.subTest(verb):
+                screen, manual = self.good(verb, "-h"), self.good(verb, "--help")
+                self.assertEqual(screen.err + manual.err, "")
+                self.assertEqual(self.good("help", verb).out, manual.out)
+                self.assertIn(f"usage: assay {verb}", screen.out)
+                options = set(re.findall(r"--(?:\[no-\])?[a-z][a-z-]+", manual.out))
+                for option in re.findall(r"^ +(?:-\w, )?(--(?:\[no-\])?[a-z-]+)", screen.out, re.M):
+                    self.assertIn(option, options)
+                page = (MAN / f"assay-{verb}.1").read_text().replace("\\-", "-")
+                for option in re.findall(r"^ {7}(?:-\w, )?(--(?:\[no-\])?[a-z-]+)", manual.out,
+                                         re.M):
+                    self.assertIn(option, page)
+
+    def test_manual_pages_have_no_warnings(self):
+        self.assertEqual(sorted(p.name for p in MAN.glob("*.1")),
+                         sorted(["assay.1"] + [f"assay-{v}.1" for v in VERBS]))
+        if not shutil.which("groff"):
+            self.skipTest("groff is absent")
+        for page in MAN.glob("*.1"):
+            done = subprocess.run(["groff", "-ww", "-man", "-Tutf8", page],
+                                  capture_output=True, check=True)
+            self.assertEqual(done.stderr.decode(), "", page.name)
+            self.assertIn(page.stem.upper().encode() + b"(1)", done.stdout)
+
+
+class Usage(Case):
+    def test_unknown_verb(self):
+        done = self.refused(2, "aduit")
+        self.assertIn("did you mean 'audit'", done.err)
+        self.assertNotIn("did you mean", self.refused(2, "zzzzzzzzzz").err)
+        self.refused(2, "help", "aduit")
+        self.assertIn("after the verb", self.refused(2, "--json=x").err)
+
+    def test_unknown_option(self):
+        done = self.refused(2, "pack", "a", "b", "--qualty=3")
+        self.assertIn("did you mean '--quality'", done.err)
+        self.assertIn("--> assay pack", done.err)
+        self.refused(2, "pack", "a", "b", "-Z")
+
+    def test_values(self):
+        self.assertIn("from 1 to 100", self.refused(2, "pack", "a", "b", "--quality=0").err)
+        self.assertIn("auto|raw|jpg|keep", self.refused(2, "pack", "a", "b", "--mode=bmp").err)
+        self.assertIn("OUT.beton is missing", self.refused(2, "pack", "a").err)
+        self.assertIn("--output=DIR is missing", self.refused(2, "train", "a").err)
+        self.assertIn("multiple of 3", self.good("audit", "--help").out)
+
+    def test_json_on_failure(self):
+        for words in (("pack", "--json", "a", "b", "--qualty=3"), ("nope", "--json"),
+                      ("info", "absent.beton", "--json")):
+            done = self.refused(2, *words)
+            document = json.loads(done.out)
+            self.assertEqual(document["schema"], "assay.error/1")
+            self.assertEqual(document["error"]["exit"], 2)
+            self.assertTrue(document["error"]["what"])
+            self.assertTrue(done.out.endswith("\n") and done.out.count("\n") == 1)
+
+    def test_environment(self):
+        done = self.refused(2, "info", "x", env={"ASSAY_THREADS": "many"})
+        self.assertIn("ASSAY_THREADS", done.err)
+        self.refused(2, "info", "x", env={"ASSAY_ISA": "mmx"})
+
+    def test_control_characters_do_not_reach_the_terminal(self):
+        done = self.refused(2, "info", "a\x1b[31mb\n.beton")
+        self.assertNotIn("\x1b", done.err)
+
+    def test_color(self):
+        self.assertNotIn("\x1b", run("info", "absent").err)
+        self.assertIn("\x1b[1;31merror:", run("info", "absent", "--color=always").err)
+
+
+class Packed(Case):
+    """Has a toy data set, packed once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="assay-cli-"))
+        cls.addClassCleanup(shutil.rmtree, cls.shared, True)
+        toy(cls.shared / "toy")
+        cls.beton = cls.shared / "toy.beton"
+        cls.packed = run("pack", cls.shared / "toy", cls.beton, "--json")
+        assert cls.packed.returncode == 0, cls.packed.err
+
+
+class Data(Packed):
+    def test_pack(self):
+        document = json.loads(self.packed.out)
+        self.assertEqual(document["schema"], "assay.pack/1")
+        self.assertEqual((document["rows"], document["train_rows"], document["test_rows"],
+                          document["classes"]), (100, 80, 20, 2))
+        again = self.dir / "again.beton"
+        done = self.good("pack", self.shared / "toy", again, "-j1")
+        self.assertIn("100 rows (80 train, 20 test), 2 classes", done.out)
+        self.assertEqual(again.read_bytes(), self.beton.read_bytes())
+        self.refused(2, "pack", self.shared / "toy", again)
+        self.good("pack", self.shared / "toy", again, "-qf")
+
+    def test_quiet(self):
+        done = self.good("pack", self.shared / "toy", self.dir / "x.beton", "-q")
+        self.assertEqual(done.err, "")
+
+    def test_info(self):
+        document = json.loads(self.good("info", self.beton, "--json").out)
+        self.assertEqual(document["version"], 2)
+        self.assertEqual(document["num_samples"], 100)
+        self.assertEqual([f["name"] for f in document["fields"]], ["image", "label"])
+        for field in document["fields"]:
+            self.assertEqual({"name", "type", "shape", "dtype"} - set(field), set())
+        self.assertEqual(document["schema"], "assay.info/1")
+        text = self.good("info", self.beton).out
+        for part in ("samples    100", "above, below", "image", "label", "sha256:"):
+            self.assertIn(part, text)
+
+    def test_result_to_file(self):
+        out = self.dir / "info.json"
+        done = self.good("info", self.beton, "--json", "-o", out)
+        self.assertEqual(done.out, "")
+        self.assertEqual(json.loads(out.read_text())["num_samples"], 100)
+        self.assertIn("-f", self.refused(2, "info", self.beton, "-o", out).err)
+        self.good("info", self.beton, "-fo", out)
+        self.refused(2, "info", self.beton, "-o", self.dir / "absent" / "x")
+
+    def test_verify(self):
+        self.assertIn("nothing wrong", self.good("verify", self.beton).out)
+        self.assertTrue(json.loads(self.good("verify", self.beton, "--quick", "--json").out))
+        whole = self.beton.read_bytes()
+        bad = self.dir / "bad.beton"
+        for at in (0, 5, 40, len(whole) // 2, len(whole) - 9):
+            bad.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1:])
+            done = self.refused(3, "verify", bad)
+            self.assertIn("bad.beton", done.err)
+        for size in (0, 3, 100, len(whole) // 2, len(whole) - 1):
+            bad.write_bytes(whole[:size])
+            self.refused(3, "verify", bad)
+        document = json.loads(self.refused(3, "verify", bad, "--json").out)
+        self.assertEqual(document["error"]["exit"], 3)
+        self.assertEqual(document["report"]["schema"], "assay.verify/1")
+        self.assertTrue(document["report"]["problems"])
+
+    def test_dump(self):
+        self.good("dump", self.beton, "--sample", 3, "-o", self.dir / "i.npy")
+        header = (self.dir / "i.npy").read_bytes()[:128]
+        self.assertIn(b"(16, 16, 3)", header)
+        self.good("dump", self.beton, "--sample", 3, "-o", self.dir / "i.png")
+        self.assertTrue((self.dir / "i.png").read_bytes().startswith(b"\x89PNG"))
+        self.good("dump", self.beton, "--sample", 3, "--field", "label", "-o", self.dir / "l.json")
+        self.good("dump", self.beton, "--field", "label", "-o", self.dir / "l.npy")
+        self.assertIn(b"'shape': ()", (self.dir / "l.npy").read_bytes())
+        self.refused(2, "dump", self.beton, "-o", self.dir / "i.png")
+        self.refused(2, "dump", self.beton, "--sample", 100, "-o", self.dir / "j.png")
+        self.refused(2, "dump", self.beton, "--field", "no", "-o", self.dir / "j.png")
+        self.refused(3, "dump", self.beton, "-o", self.dir / "j.tiff")
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()),
+                         ["i.npy", "i.png", "l.json", "l.npy"])
+
+    def test_bad_sources(self):
+        out = self.dir / "out.beton"
+        self.refused(2, "pack", self.dir / "absent", out)
+        (self.dir / "empty").mkdir()
+        self.refused(3, "pack", self.dir / "empty", out)
+        shutil.copytree(self.shared / "toy", self.dir / "toy")
+        victim = self.dir / "toy" / "train" / "below" / "007.png"
+        victim.write_bytes(victim.read_bytes()[:60])
+        done = self.refused(3, "pack", self.dir / "toy", out)
+        self.assertIn("007.png", done.err)
+        self.assertFalse(out.exists())
+        done = self.good("pack", self.dir / "toy", out, "--skip-corrupt")
+        self.assertIn("left out as damaged: 1", done.out)
+
+    def test_unwritable(self):
+        (self.dir / "file").write_text("x")
+        for out in (self.dir / "absent" / "x.beton", self.dir / "file" / "x.beton",
+                    "/proc/x.beton"):
+            self.refused(2, "pack", self.shared / "toy", out)
+        self.assertEqual([p.name for p in self.dir.iterdir()], ["file"])
+
+    def test_full_output(self):
+        with open("/dev/full", "wb") as full:
+            done = run("info", self.beton, stdout=full)
+        self.assertEqual(done.returncode, 4, done.err)
+        self.assertIn("standard output", done.err)
+
+    def test_full_disk(self):
+        disk = self.dir / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "assay-test", disk],
+                          capture_output=True).returncode != 0:
+            self.skipTest("a small disk can't be mounted here")
+        try:
+            self.refused(4, "pack", self.shared / "toy", disk / "x.beton")
+            self.assertEqual(list(disk.iterdir()), [])
+            (disk / "fill").write_bytes(b"x" * 16384)
+            self.refused(4, "info", self.beton, "-o", disk / "x")
+            self.assertFalse((disk / "x").exists())
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+
+class Work(Packed):
+    """Training and auditing the toy."""
+    small = ("--epochs=2", "--batch=16")
+
+    def trained(self, *more):
+        out = self.dir / "run"
+        done = self.good("train", self.beton, "-o", out, *self.small, *more)
+        return out, done
+
+    def test_train_eval(self):
+        out, done = self.trained("--json")
+        document = json.loads(done.out)
+        self.assertEqual(document["schema"], "assay.train/1")
+        self.assertEqual((document["train_rows"], document["test_rows"]), (80, 20))
+        self.assertTrue((out / "model.safetensors").exists())
+        self.assertTrue(0 <= document["accuracy"] <= 1)
+        for line in (out / "metrics.jsonl").read_text().splitlines():
+            json.loads(line)
+        for model in (out, out / "model.safetensors"):
+            evaluated = json.loads(self.good("eval", model, self.beton, "--json").out)
+            self.assertEqual(evaluated["rows"], 20)
+            self.assertAlmostEqual(evaluated["accuracy"], document["accuracy"], 6)
+        self.assertIn("80 rows (train)", self.good("eval", out, self.beton, "--split=train").out)
+        self.refused(2, "train", self.beton, "-o", self.dir / "x", "--model=nonesuch")
+        self.refused(2, "eval", self.dir / "absent", self.beton)
+
+    def test_audit(self):
+        out = self.dir / "toy.assay"
+        plan = self.good("audit", self.shared / "toy", "-n", "-o", out).out
+        self.assertIn("would train 6 models", plan)
+        self.assertFalse(out.exists())
+        words = ("audit", self.shared / "toy", "--members=3", *self.small)
+        first = self.good(*words, "-o", out, "-j1", "--json")
+        document = json.loads(first.out)
+        self.assertEqual(document, json.loads((out / "audit.json").read_text()))
+        for name in ("schema", "dataset", "accuracy", "counts"):
+            self.assertIn(name, document)
+        made = ("audit.html", "audit.json", "issues.csv", "issues.jsonl", "influence.csv",
+                "exclude.txt")
+        for name in made:
+            self.assertTrue((out / name).exists(), name)
+        again = self.dir / "again.assay"
+        second = self.good(*words, "-o", again, "-j2", "--progress=none")
+        self.assertTrue(second.out.endswith("again.assay/audit.html\n"))
+        self.assertEqual(second.err, "")
+        for name in made:
+            self.assertEqual((out / name).read_bytes(), (again / name).read_bytes(), name)
+        why = json.loads(self.good("why", self.shared / "toy", "--test=3", "-o", out,
+                                   "--json").out)
+        self.assertEqual(why["test"], 3)
+        self.assertIn("test row 3 (", self.good("why", self.shared / "toy", "--test=3", "-o",
+                                               out).out)
+        self.refused(2, "why", self.shared / "toy", "--test=20", "-o", out)
+
+    def test_progress_on_a_pipe(self):
+        done = self.trained("--progress=auto")[1]
+        self.assertNotIn("\r", done.err)
+        self.assertNotIn("\x1b", done.err)
+        lines = done.err.splitlines()
+        self.assertTrue(any("training" in line for line in lines), done.err)
+        self.assertEqual(len(lines), len(set(lines)), "one line for each phase")
+
+    def on_terminal(self, *words, interrupt=False, env=None):
+        """Runs on a pseudo-terminal; returns (exit code, standard output, what stood on it)."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([ASSAY, *map(str, words)], stdout=subprocess.PIPE,
+                                   stderr=theirs, stdin=subprocess.DEVNULL,
+                                   env={**PLAIN, "TERM": "xterm", **(env or {})})
+        os.close(theirs)
+        seen, end = b"", time.monotonic() + 200
+        while time.monotonic() < end:
+            if select.select([ours], [], [], 0.1)[0]:
+                try:
+                    part = os.read(ours, 65536)
+                except OSError:  # the other side has closed
+                    break
+                if not part:
+                    break
+                seen += part
+            if interrupt and b"training" in seen:
+                process.send_signal(signal.SIGINT)
+                interrupt = False
+        out = process.stdout.read()
+        process.stdout.close()
+        os.close(ours)
+        return process.wait(60), out.decode(), seen.decode()
+
+    def test_progress_on_a_terminal(self):
+        out = self.dir / "run"
+        code, result, seen = self.on_terminal("train", self.beton, "-o", out, *self.small)
+        self.assertEqual(code, 0, seen)
+        self.assertRegex(seen, r"\r[^\r\n]*training[^\r\n]*\x1b\[K\r")
+        self.assertTrue(seen.endswith("\r\x1b[K"), "the line is taken away")
+        self.assertIn("test accuracy", result)
+        code, _, seen = self.on_terminal("train", self.beton, "-o", self.dir / "b", *self.small,
+                                         env={"TERM": "dumb"})
+        self.assertEqual(code, 0, seen)
+        self.assertNotIn("\x1b", seen)
+
+    def test_interrupted(self):
+        out = self.dir / "it's a run"
+        words = ("train", self.beton, "-o", out, "--epochs=60", "--batch=8")
+        code, result, seen = self.on_terminal(*words, interrupt=True)
+        self.assertEqual(code, 130, seen)
+        self.assertEqual(result, "")
+        self.assertIn("interrupted; what was finished is kept", seen)
+        command = re.search("to continue: assay (.*?)\r?\n", seen)[1]
+        done = subprocess.run(["sh", "-c", f"'{ASSAY}' {command} --json"], env=PLAIN,
+                              capture_output=True, timeout=240)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        undisturbed = self.dir / "undisturbed"
+        self.good("train", self.beton, "-o", undisturbed, "--epochs=60", "--batch=8")
+        self.assertEqual((out / "model.safetensors").read_bytes(),
+                         (undisturbed / "model.safetensors").read_bytes())
+
+
+if __name__ == "__main__":
+    ASSAY = str(pathlib.Path(sys.argv[1]).resolve())
+    MAN = pathlib.Path(sys.argv[2])
+    VERBS = sorted(re.findall(r"^  (\w+) ", run().out, re.M))
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
