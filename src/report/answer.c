@@ -225,6 +225,12 @@ static void file_line(report_answer *out, const report_view *v) {
 static void accuracy_line(report_answer *out, const report_view *v) {
     const struct assay_audit *a = v->a;
     buf *b = &out->text;
+    if (v->source.rows == a->train_rows) {
+        begin(out, TONE_UNKNOWN, "errors");
+        buf_str(b, "Accuracy is not known: there are no test images.");
+        end(out);
+        return;
+    }
     begin(out, TONE_PLAIN, "errors");
     buf_str(b, "Accuracy ");
     text_percent(b, a->accuracy_single);

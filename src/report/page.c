@@ -58,6 +58,10 @@ void page_score(page *p, double score) {
 }
 
 void page_effect(page *p, double effect) {
+    if (!isfinite(effect)) {
+        page_raw(p, "unknown");
+        return;
+    }
     if (effect < 0)
         page_raw(p, "\xE2\x88\x92"); /* minus */
     else

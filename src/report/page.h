@@ -21,7 +21,7 @@ typedef struct page {
     assay_status status; /* the first failure; what follows does nothing harmful */
 } page;
 
-/* A cap of UX.md's budget, scaled. */
+/* A cap on items, scaled by the page's percentage. */
 size_t page_limit(const page *p, size_t cap);
 /* Tiles of the first twelve items of a section come before all others. */
 void page_item_rank(page *p, size_t item);
