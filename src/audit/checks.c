@@ -96,13 +96,56 @@ static int by_score(const void *x, const void *y) {
     return a->other < b->other ? -1 : a->other > b->other;
 }
 
+static int most_likely(const float *p, size_t classes) {
+    int best = 0;
+    for (size_t c = 1; c < classes; c++)
+        if (p[c] > p[best])
+            best = (int)c;
+    return best;
+}
+
+static int highest_first(const void *x, const void *y) {
+    float a = *(const float *)x, b = *(const float *)y;
+    return (a < b) - (a > b);
+}
+
+/* The score above which a contradicted row is listed: that of the `count` likeliest. */
+static assay_status listing_cut(audit_run *r,
+                                const float *score,
+                                const uint8_t *contradicted,
+                                double count,
+                                float *cut) {
+    assay_status status = ASSAY_OK;
+    size_t n = r->a->train_rows, m = 0;
+    float *sorted = NULL;
+    *cut = INFINITY;
+    ASSAY_TRY(mem_new(r->ctx, &sorted, n, sizeof *sorted));
+    for (size_t i = 0; i < n; i++)
+        if (contradicted[i])
+            sorted[m++] = score[i];
+    if (m)
+        qsort(sorted, m, sizeof *sorted, highest_first);
+    size_t listed = isnan(count) ? 0 : (size_t)llround(count);
+    listed = listed < m ? listed : m;
+    if (listed)
+        *cut = sorted[listed - 1];
+done:
+    mem_free(r->ctx, sorted);
+    return status;
+}
+
+/* A label is an issue when models that never saw the image say something else, and either
+ * confident learning flags it or it is among the likeliest, as many as the self-test
+ * counts. */
 static assay_status check_labels(audit_run *r, float *score, uint8_t *filter) {
     assay_status status = ASSAY_OK;
     struct assay_audit *a = r->a;
     size_t n = a->train_rows, k = (size_t)a->classes;
     float *spoiled = NULL, cut = 0;
+    uint8_t *contradicted = NULL;
     uint64_t *per_class = NULL;
     ASSAY_TRY(mem_new(r->ctx, &spoiled, n, sizeof *spoiled));
+    ASSAY_TRY(mem_new(r->ctx, &contradicted, n, 1));
     ASSAY_TRY(mem_new(r->ctx, &per_class, k, sizeof *per_class));
     for (size_t i = 0; i < n; i++)
         per_class[r->labels[i]]++;
@@ -110,8 +153,9 @@ static assay_status check_labels(audit_run *r, float *score, uint8_t *filter) {
     ASSAY_TRY(detect_label_scores(&in, score));
     ASSAY_TRY(detect_label_filter(&in, filter));
     for (size_t i = 0; i < n; i++)
-        if (!r->active[i] || per_class[r->labels[i]] < a->min_rows_per_class)
-            filter[i] = 0;
+        contradicted[i] = r->active[i] &&
+                          per_class[r->labels[i]] >= a->min_rows_per_class &&
+                          most_likely(r->judge + i * k, k) != r->labels[i];
 
     /* The self-test's rows are scored under their spoiled labels; nobody who judges them
      * has seen either label. */
@@ -123,35 +167,26 @@ static assay_status check_labels(audit_run *r, float *score, uint8_t *filter) {
     a->label_count = NAN;
     if (a->self_labels)
         ASSAY_TRY(detect_label_count(&in, spoiled, r->self_label, &a->label_count, &cut));
+    ASSAY_TRY(listing_cut(r, score, contradicted, a->label_count, &cut));
 
-    size_t listed = 0;
     for (size_t i = 0; i < n; i++) {
+        filter[i] = contradicted[i] && (filter[i] || score[i] >= cut);
         if (!filter[i])
             continue;
-        const float *p = r->judge + i * k;
-        int likely = 0;
-        for (size_t c = 1; c < k; c++)
-            if (p[c] > p[likely])
-                likely = (int)c;
         const detect_finding f = {.kind = DETECT_LABEL,
                                   .row = (uint32_t)i,
                                   .other = (uint32_t)i,
                                   .group = -1,
-                                  .likely = likely,
+                                  .likely = most_likely(r->judge + i * k, k),
                                   .score = score[i]};
         ASSAY_TRY(detect_findings_add(&a->findings, &f));
-        listed++;
+        a->label_listed += a->self_labels == 0 || score[i] >= cut;
     }
-    a->label_listed = listed;
-    if (!isnan(a->label_count) && a->label_count < (double)listed)
-        a->label_listed = (uint64_t)llround(a->label_count);
-    if (a->findings.count) /* qsort takes no null pointer */
-        qsort(a->findings.item, a->findings.count, sizeof *a->findings.item, by_score);
-    float last = a->label_listed ? a->findings.item[a->label_listed - 1].score : INFINITY;
     for (size_t i = 0; i < n; i++)
-        a->self_labels_found += r->self_label[i] && spoiled[i] >= last;
+        a->self_labels_found += r->self_label[i] && spoiled[i] >= cut;
 done:
     mem_free(r->ctx, spoiled);
+    mem_free(r->ctx, contradicted);
     mem_free(r->ctx, per_class);
     return status;
 }
