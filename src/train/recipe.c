@@ -108,9 +108,7 @@ assay_status train_recipe_make(train_recipe *out,
                           .momentum = 0.9,
                           .weight_decay = 5e-4,
                           .label_smoothing = 0.1,
-                          .translate = size >= 64   ? 4
-                                       : size >= 16 ? 2
-                                                    : 1,
+                          .translate = size >= 64 ? 2 : 1,
                           .flip = flip_ok};
     sized(out, train_rows);
     const char *model = o->model ? o->model : "cnn";
