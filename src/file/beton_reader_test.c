@@ -151,14 +151,16 @@ static assay_status open_tight(assay_ctx *ctx, const uint8_t *p, size_t n, size_
 /* Every cut of the header, the descriptors, the metadata and the table is refused. */
 static void every_cut(void **state) {
     (void)state;
+    test_path scalar = test_shared("golden/scalar.beton");
+    test_path all = test_shared("golden/allfields.beton");
     assay_ctx *ctx = test_ctx(1);
     size_t n;
-    uint8_t *p = test_get(ctx, test_shared("golden/scalar.beton").text, &n);
+    uint8_t *p = test_get(ctx, scalar.text, &n);
     for (size_t cut = 0; cut < n; cut++)
         assert_fails(ASSAY_E_FORMAT, open_tight(ctx, p, n, cut));
     assert_ok(open_tight(ctx, p, n, n));
     mem_free(ctx, p);
-    p = test_get(ctx, test_shared("golden/allfields.beton").text, &n);
+    p = test_get(ctx, all.text, &n);
     size_t table = (size_t)le64_get(p + 16);
     for (size_t cut = 0; cut < n; cut += cut < 10000 || cut + 64 >= table ? 1 : 997)
         assert_fails(ASSAY_E_FORMAT, open_tight(ctx, p, n, cut));
@@ -171,10 +173,11 @@ static void every_cut(void **state) {
  * and what still opens can be walked. */
 static void every_byte_bent(void **state) {
     (void)state;
+    test_path all = test_shared("golden/allfields.beton");
     assay_ctx *ctx = test_ctx(1);
     static const uint8_t bend[] = {0x01, 0x80, 0xFF};
     size_t n;
-    uint8_t *p = test_get(ctx, test_shared("golden/allfields.beton").text, &n);
+    uint8_t *p = test_get(ctx, all.text, &n);
     size_t table = (size_t)le64_get(p + 16), metadata_end = 24 + 1041 * 8 + 12 * 88;
     for (size_t i = 0; i < n; i += i >= 48 && i < 24 + 1041 * 8 ? 13 : 1) {
         if (i == metadata_end)
