@@ -351,6 +351,19 @@ class Work(Packed):
                                                out).out)
         self.refused(2, "why", self.shared / "toy", "--test=20", "-o", out)
 
+    def test_audit_refuses(self):
+        (self.dir / "empty").mkdir()
+        png(self.dir / "one" / "class" / "1.png", 8, lambda y, x: (1, 2, 3))
+        out = self.dir / "out.assay"
+        for source in ("empty", "one"):
+            self.refused(3, "audit", self.dir / source, "-o", out, "--progress=none")
+        self.refused(2, "audit", self.dir / "absent", "-o", out)
+        self.refused(2, "audit", self.shared / "toy", "-o", out, "--plant=faults:3")
+        self.refused(2, "audit", self.shared / "toy", "-o", out, "--members=7")
+        self.refused(3, "audit", self.shared / "toy", "-o", out, "--from=idx")
+        self.assertFalse(out.exists())
+        self.refused(2, "audit", self.shared / "toy", "-o", "/proc/out")
+
     def test_progress_on_a_pipe(self):
         done = self.trained("--progress=auto")[1]
         self.assertNotIn("\r", done.err)
@@ -411,6 +424,18 @@ class Work(Packed):
         self.good("train", self.beton, "-o", undisturbed, "--epochs=60", "--batch=8")
         self.assertEqual((out / "model.safetensors").read_bytes(),
                          (undisturbed / "model.safetensors").read_bytes())
+
+    def test_interrupted_twice(self):
+        process = subprocess.Popen([ASSAY, "train", self.beton, "-o", self.dir / "run",
+                                    "--epochs=5000"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=PLAIN)
+        while b"training" not in process.stderr.readline():
+            pass
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out), (130, b""))
 
 
 if __name__ == "__main__":

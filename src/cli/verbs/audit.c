@@ -153,13 +153,12 @@ static assay_status dry_run(cli_run *run, const assay_audit_options *o) {
     return ASSAY_OK;
 }
 
-/* The promise before the start, where someone may be waiting. */
-static assay_status promise(cli_run *run, const assay_audit_options *o) {
-    if (run->screen->form == SCREEN_NONE)
-        return ASSAY_OK;
+/* A look ahead: a source that won't do fails before any folder is made, and whoever waits
+ * hears how long it may take. */
+static assay_status look_ahead(cli_run *run, const assay_audit_options *o) {
     assay_audit_plan p;
     assay_status status = assay_audit_dry_run(run->ctx, run->args.positional[0], o, &p);
-    if (status == ASSAY_OK)
+    if (status == ASSAY_OK && run->screen->form != SCREEN_NONE)
         screen_note(run->screen,
                     "%d models on %s images of %d classes: %s-%s from the start",
                     p.members, words_count(p.train_rows).s, p.classes,
@@ -189,7 +188,7 @@ do_audit(cli_run *run, const assay_audit_options *o, const char *out) {
     assay_audit *audit = NULL;
     text command = {0};
     assay_report_options report = ASSAY_REPORT_OPTIONS_INIT;
-    assay_status status = promise(run, o);
+    assay_status status = look_ahead(run, o);
     if (status == ASSAY_OK)
         status = assay_audit_run(&audit, run->ctx, run->args.positional[0], out, o);
     if (status == ASSAY_OK) {
