@@ -35,6 +35,7 @@ typedef struct nn_step {
 /* What the executor knows about a value. */
 typedef struct nn_slot {
     bool needed, kept, wants_grad;
+    bool half;                /* lies in bf16, and its gradient too */
     int made, last;           /* lifetime of the contents */
     int grad_made, grad_last; /* of the gradient; made -1: none */
     int users;
@@ -171,6 +172,33 @@ static void make_steps(nn_exec *e, bool *taken) {
     }
 }
 
+/* The step that alone reads `v`, and as its first input; NULL if there is none. */
+static const nn_step *only_reader(const nn_exec *e, nn_value v) {
+    const nn_step *reader = NULL;
+    for (int k = 0; k < e->n_steps; k++)
+        for (int i = 0; i < e->step[k].n_in; i++)
+            if (e->step[k].in[i] == v) {
+                if (reader || i > 0)
+                    return NULL;
+                reader = &e->step[k];
+            }
+    return reader;
+}
+
+/* Computing in bf16, images between two ops that can do so lie in bf16. Factors are f32.
+ */
+static void mark_halves(nn_exec *e) {
+    if (e->options.dtype != ASSAY_BF16 || e->options.mode == NN_CAPTURE)
+        return;
+    for (int k = 0; k < e->n_steps; k++) {
+        const nn_step *s = &e->step[k];
+        const nn_step *reader = only_reader(e, s->out);
+        e->slot[s->out].half = !e->slot[s->out].kept && s->node->op->half_out && reader &&
+                               reader->node->op->half_in &&
+                               e->graph->value[s->out].shape.ndim == 4;
+    }
+}
+
 /* ---- gradients: when they come and go ---- */
 
 static void mark_gradients(nn_exec *e) {
@@ -215,8 +243,8 @@ static assay_status add_piece(nn_exec *e, size_t bytes, int begin, int end, int 
 }
 
 static size_t value_bytes(const nn_exec *e, nn_value v) {
-    return (size_t)nn_shape_each(&e->graph->value[v].shape) * (size_t)e->options.batch *
-           4;
+    size_t count = (size_t)nn_shape_each(&e->graph->value[v].shape);
+    return count * (size_t)e->options.batch * (e->slot[v].half ? 2 : 4);
 }
 
 static bool lies_in_arena(const nn_exec *e, nn_value v) {
@@ -238,7 +266,9 @@ static assay_status plan_step(nn_exec *e, nn_step *s) {
                    .mode = e->options.mode,
                    .batch = e->options.batch,
                    .dtype = e->options.dtype,
-                   .backward = s->backward};
+                   .backward = s->backward,
+                   .x_half = e->slot[s->in[0]].half,
+                   .out_half = e->slot[s->out].half};
     memcpy(p->fused, s->fused, sizeof p->fused);
     memcpy(p->want_d, s->want_d, sizeof p->want_d);
     return s->node->op->plan ? s->node->op->plan(p) : ASSAY_OK;
@@ -345,6 +375,8 @@ static void resolve_steps(nn_exec *e) {
                       .fused = s->fused,
                       .n_fused = s->n_fused,
                       .mode = e->options.mode,
+                      .x_half = s->plan.x_half,
+                      .out_half = s->plan.out_half,
                       .state = s->plan.state,
                       .out = e->slot[s->out].data,
                       .save = piece_at(e, s->piece_save),
@@ -430,6 +462,7 @@ assay_status nn_exec_create(nn_exec **out,
     ASSAY_TRY(mark_needed(e));
     mark_wishes(e);
     make_steps(e, taken);
+    mark_halves(e);
     mark_gradients(e);
     e->cap_pieces = (int)(2 * g->n_values + (4 + NN_MAX_INPUTS) * (size_t)e->n_steps) + 1;
     ASSAY_TRY(mem_new(ctx, &e->piece, (size_t)e->cap_pieces, sizeof *e->piece));

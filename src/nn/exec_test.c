@@ -66,7 +66,8 @@ conv_bn_relu(nn_graph *g, const char *name, nn_value x, int64_t in, int64_t out)
     return op(g, "relu", &y, 1, NULL, 0, 0);
 }
 
-static void net_open(net *t, int threads) {
+/* `chain`: one block behind the other, so that images between them can lie in bf16. */
+static void net_open_as(net *t, int threads, bool chain) {
     memset(t, 0, sizeof *t);
     assay_ctx_options o = ASSAY_CTX_OPTIONS_INIT;
     o.threads = threads;
@@ -79,7 +80,12 @@ static void net_open(net *t, int threads) {
     v = conv_bn_relu(g, "a.", t->images, C, 5);
     t->pooled = op(g, "max_pool", &v, 1, "kernel", 2, 0);
     v = conv_bn_relu(g, "b.", t->pooled, 5, 5);
-    v = op(g, "add", (nn_value[]){v, t->pooled}, 2, NULL, 0, 0);
+    if (chain) {
+        v = op(g, "max_pool", &v, 1, "kernel", 2, 0);
+        v = conv_bn_relu(g, "c.", v, 5, 5);
+    } else {
+        v = op(g, "add", (nn_value[]){v, t->pooled}, 2, NULL, 0, 0);
+    }
     t->features = op(g, "global_avg_pool", &v, 1, NULL, 0, 0);
     ok(nn_graph_param(g, "fc.weight", (nn_shape){2, {K, 5}}, NN_INIT_KAIMING_UNIFORM,
                       true, &w));
@@ -104,6 +110,10 @@ static void net_open(net *t, int threads) {
     }
     for (size_t k = 0; k < g->buffer_floats; k++)
         t->weights.buffers[k] += 0.3f * (float)rng_uniform(&r);
+}
+
+static void net_open(net *t, int threads) {
+    net_open_as(t, threads, false);
 }
 
 static void net_close(net *t) {
@@ -306,6 +316,52 @@ static void steady_state_allocates_nothing(void **state) {
     net_close(&t);
 }
 
+/* Rounding operands and images to bf16 turns the gradient by little. */
+static void bf16_is_near_f32(void **state) {
+    (void)state;
+    for (int chain = 0; chain < 2; chain++) {
+        net t;
+        net_open_as(&t, 1, chain);
+        size_t count = nn_graph_param_floats(t.graph), arena[2] = {0};
+        float *grad[2] = {0}, loss[2][BATCH];
+        for (int half = 0; half < 2; half++) {
+            nn_exec *e;
+            nn_exec_options o = {.mode = NN_TRAIN,
+                                 .batch = BATCH,
+                                 .target = t.loss,
+                                 .dtype = half ? ASSAY_BF16 : ASSAY_F32};
+            assay_status made = nn_exec_create(&e, t.ctx, t.graph, &t.weights, &o);
+            if (half && made == ASSAY_E_UNSUPPORTED) {
+                print_message("no bf16 here: skipped\n");
+                break;
+            }
+            ok(made);
+            forward(&t, e, BATCH);
+            memcpy(loss[half], nn_exec_value(e, t.loss), sizeof loss[half]);
+            ok(nn_exec_backward(e, seed));
+            grad[half] = calloc(count, sizeof(float));
+            memcpy(grad[half], nn_exec_grads(e), count * sizeof(float));
+            arena[half] = nn_exec_arena_bytes(e);
+            nn_exec_destroy(e);
+        }
+        double dot = 0, a = 0, b = 0;
+        for (size_t k = 0; grad[1] && k < count; k++) {
+            dot += (double)grad[0][k] * (double)grad[1][k];
+            a += (double)grad[0][k] * (double)grad[0][k];
+            b += (double)grad[1][k] * (double)grad[1][k];
+        }
+        for (int i = 0; grad[1] && i < BATCH; i++)
+            assert_true(fabsf(loss[0][i] - loss[1][i]) <= 0.05f * (1 + loss[0][i]));
+        if (grad[1]) {
+            assert_true(dot >= 0.99 * sqrt(a * b) && fabs(sqrt(b / a) - 1) < 0.1);
+            assert_true(arena[0] != arena[1]);
+        }
+        free(grad[0]);
+        free(grad[1]);
+        net_close(&t);
+    }
+}
+
 typedef struct fleet {
     net *t;
     float *result; /* [models][params] */
@@ -499,6 +555,7 @@ int main(void) {
         cmocka_unit_test(gradients_of_examples),
         cmocka_unit_test(fused_passes_change_nothing),
         cmocka_unit_test(steady_state_allocates_nothing),
+        cmocka_unit_test(bf16_is_near_f32),
         cmocka_unit_test(executors_side_by_side_agree),
         cmocka_unit_test(running_statistics_move_as_pytorchs),
         cmocka_unit_test(input_gradients_are_there),

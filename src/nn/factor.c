@@ -78,9 +78,9 @@ static void conv_gradient(const nn_factor *f, int example, float *out, float *sc
     else
         large_gradient(f, &g, example, out, scratch);
     if (f->bias_count)
-        nn_kernels_get()->sum_rows(out + f->weight_count,
-                                   f->d + (size_t)example * pixels * (size_t)f->out,
-                                   pixels, (size_t)f->out);
+        nn_kernels_get()->image[0][0]->sum_rows(
+            out + f->weight_count, f->d + (size_t)example * pixels * (size_t)f->out,
+            pixels, (size_t)f->out);
 }
 
 static void outer_gradient(const nn_factor *f, int example, float *out) {

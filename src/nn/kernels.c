@@ -1,11 +1,7 @@
-/* Which version of the kernels runs, and the plain one. */
+/* Which version of the kernels runs. */
 #include "nn/kernels.h"
 
 #include "base/cpu.h"
-
-#define KERNELS      nn_kernels_c
-#define KERNELS_NAME "c"
-#include "nn/kernels.inc"
 
 const nn_kernels *nn_kernels_get(void) {
 #if defined(__x86_64__)

@@ -12,37 +12,33 @@ typedef struct bn_affine {
     const float *mean, *invstd, *scale, *shift;
 } bn_affine;
 
-typedef struct nn_kernels {
-    const char *name;
-    void (*relu)(float *y, const float *x, size_t n);
-    /* d_x = d_y where y > 0 */
-    void (*relu_back)(float *d_x, const float *d_y, const float *y, size_t n);
-    void (*add)(float *y, const float *a, const float *b, size_t n);
-    void (*add_row)(float *y, const float *row, size_t rows, size_t c);
+/* The kernels on images: x, x_won, d_x lie in one element type, y, d_y in one; f32 or
+ * bf16. sum_rows and spread_row know the first only. */
+typedef struct image_kernels {
     /* sum[c] = over rows of x */
-    void (*sum_rows)(float *sum, const float *x, size_t rows, size_t c);
+    void (*sum_rows)(float *sum, const void *x, size_t rows, size_t c);
 
     /* Merges `rows` more rows into mean[c] and sums of squared deviations m2[c] of the
      * `before` seen so far, chunk by chunk (Chan et al. 1979). */
     void (*moments)(
-        double *mean, double *m2, const float *x, size_t before, size_t rows, size_t c);
+        double *mean, double *m2, const void *x, size_t before, size_t rows, size_t c);
     /* y = affine(x), and its positive part */
     void (*bn)(
-        float *y, const float *x, const bn_affine *a, size_t rows, size_t c, bool relu);
+        void *y, const void *x, const bn_affine *a, size_t rows, size_t c, bool relu);
     /* The same, then 2 x 2 max-pooling: y[n,oh,ow,c], the x that won, and which of four
      * (4: cut off by the ReLU). `x_won` and `won` may be NULL. */
-    void (*bn_relu_pool)(float *y,
-                         float *x_won,
+    void (*bn_relu_pool)(void *y,
+                         void *x_won,
                          uint8_t *won,
-                         const float *x,
+                         const void *x,
                          const bn_affine *a,
                          const nn_window *g,
                          size_t n);
     /* sum[0..c) += of d_y, sum[c..2c) += of d_y (x - mean) invstd, where the ReLU lets
      * through; `won` != NULL: d_y lies in pooled pixels, x is x_won. */
     void (*bn_back_sums)(double *sum,
-                         const float *d_y,
-                         const float *x,
+                         const void *d_y,
+                         const void *x,
                          const uint8_t *won,
                          const bn_affine *a,
                          size_t rows,
@@ -50,24 +46,37 @@ typedef struct nn_kernels {
                          bool relu);
     /* d_x = scale invstd (d_y - s0 - s1 xhat); s0 = s1 = NULL: the statistics are
      * constants */
-    void (*bn_back)(float *d_x,
-                    const float *d_y,
-                    const float *x,
+    void (*bn_back)(void *d_x,
+                    const void *d_y,
+                    const void *x,
                     const bn_affine *a,
                     const float *s0,
                     const float *s1,
                     size_t rows,
                     size_t c,
                     bool relu);
-    void (*bn_back_pool)(float *d_x,
-                         const float *d_y,
-                         const float *x,
+    void (*bn_back_pool)(void *d_x,
+                         const void *d_y,
+                         const void *x,
                          const uint8_t *won,
                          const bn_affine *a,
                          const float *s0,
                          const float *s1,
                          const nn_window *g,
                          size_t n);
+    /* y[r] = row times `share`, for every row */
+    void (*spread_row)(void *y, const float *row, float share, size_t rows, size_t c);
+} image_kernels;
+
+typedef struct nn_kernels {
+    const char *name;
+    void (*relu)(float *y, const float *x, size_t n);
+    /* d_x = d_y where y > 0 */
+    void (*relu_back)(float *d_x, const float *d_y, const float *y, size_t n);
+    void (*add)(float *y, const float *a, const float *b, size_t n);
+    void (*add_row)(float *y, const float *row, size_t rows, size_t c);
+    /* [x is bf16][y is bf16] */
+    const image_kernels *image[2][2];
     void (*max_pool)(
         float *y, uint16_t *tap, const float *x, const nn_window *g, size_t n);
     void (*max_pool_back)(
@@ -83,8 +92,6 @@ typedef struct nn_kernels {
                            const float *padded,
                            const float *d_y,
                            const direct_conv *d);
-    /* y[r] = row times `share`, for every row */
-    void (*spread_row)(float *y, const float *row, float share, size_t rows, size_t c);
     /* Patches under output pixels [first, first + n) of one example: row i of `to` holds
      * [kh,kw,c], zeros outside the image; rows are `ld` floats apart, zeroed behind the
      * patch. */

@@ -26,20 +26,37 @@ typedef struct results {
 
 typedef struct inputs {
     float a[SPACE], b[SPACE], channel[6][MOST_C];
+    uint16_t half_a[SPACE], half_b[SPACE]; /* the same in bf16 */
 } inputs;
+
+static uint16_t half_of(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return (uint16_t)(bits >> 16);
+}
 
 static void fill(inputs *in, uint64_t sample) {
     rng r = rng_at(9, RNG_TEST, 0, sample);
     for (size_t i = 0; i < SPACE; i++) {
         in->a[i] = (float)rng_normal(&r);
         in->b[i] = (float)rng_normal(&r);
+        in->half_a[i] = half_of(in->a[i]);
+        in->half_b[i] = half_of(in->b[i]);
     }
     for (size_t k = 0; k < 6; k++)
         for (size_t i = 0; i < MOST_C; i++)
             in->channel[k][i] = 0.1f + (float)rng_uniform(&r);
 }
 
-static void run(const nn_kernels *k, const inputs *in, int64_t c, results *out) {
+static void run(const nn_kernels *k,
+                bool x_half,
+                bool y_half,
+                const inputs *in,
+                int64_t c,
+                results *out) {
+    const image_kernels *i = k->image[x_half][y_half];
+    const void *x = x_half ? (const void *)in->half_a : in->a;
+    const void *d_y = y_half ? (const void *)in->half_b : in->b;
     memset(out, 0, sizeof *out);
     nn_window g = {.c = c,
                    .h = 7,
@@ -63,20 +80,21 @@ static void run(const nn_kernels *k, const inputs *in, int64_t c, results *out) 
     size_t n = 2, rows = n * 63, pooled = n * 12, cc = (size_t)c;
     bn_affine a = {in->channel[0], in->channel[1], in->channel[2], in->channel[3]};
     const float *s0 = in->channel[4], *s1 = in->channel[5];
-    k->moments(out->sum, out->sum + cc, in->a, 0, rows / 2, cc);
-    k->moments(out->sum, out->sum + cc, in->a + rows / 2 * cc, rows / 2, rows - rows / 2,
-               cc);
-    k->bn(out->y, in->a, &a, rows, cc, true);
-    k->bn_relu_pool(out->pooled, out->won_x, out->won, in->a, &a, &g, n);
-    k->bn_back_sums(out->sum + 2 * cc, in->b, out->won_x, out->won, &a, pooled, cc, true);
-    k->bn_back_pool(out->d_x, in->b, in->a, out->won, &a, s0, s1, &g, n);
-    k->bn_back(out->back, in->b, in->a, &a, s0, s1, rows, cc, true);
-    k->sum_rows(out->row, in->a, rows, cc);
+    i->moments(out->sum, out->sum + cc, x, 0, rows / 2, cc);
+    i->moments(out->sum, out->sum + cc,
+               (const uint8_t *)x + rows / 2 * cc * (x_half ? 2 : 4), rows / 2,
+               rows - rows / 2, cc);
+    i->bn(out->y, x, &a, rows, cc, true);
+    i->bn_relu_pool(out->pooled, out->won_x, out->won, x, &a, &g, n);
+    i->bn_back_sums(out->sum + 2 * cc, d_y, out->won_x, out->won, &a, pooled, cc, true);
+    i->bn_back_pool(out->d_x, d_y, x, out->won, &a, s0, s1, &g, n);
+    i->bn_back(out->back, d_y, x, &a, s0, s1, rows, cc, true);
+    i->sum_rows(out->row, x, rows, cc);
     k->add_row(out->y, in->channel[0], rows, cc);
-    k->add(out->won_x, out->won_x, in->b, pooled * cc);
+    k->add(out->row, in->channel[2], in->channel[3], cc);
     k->relu(out->y + 100, in->a, 77);
     k->relu_back(out->y + 200, in->b, in->a, 77);
-    k->spread_row(out->y + 300, in->channel[1], 0.3f, 5, cc);
+    i->spread_row(out->y + 300, in->channel[1], 0.3f, 5, cc);
     k->max_pool(out->pooled + pooled * cc, out->tap, in->a, &lap, 1);
     k->max_pool_back(out->y, in->b, out->tap, &lap, 1);
     k->unfold(out->product, in->a, &lap, 3, 4, (9 * cc + 15) / 16 * 16);
@@ -112,9 +130,11 @@ static void compare(const nn_kernels *k) {
     const int64_t channels[] = {1, 3, 16, 19, 32, 40};
     for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
         fill(&in, i);
-        run(&nn_kernels_c, &in, channels[i], &plain);
-        run(k, &in, channels[i], &other);
-        assert_memory_equal(&plain, &other, sizeof plain);
+        for (int types = 0; types < 4; types++) {
+            run(&nn_kernels_c, types & 1, types >> 1, &in, channels[i], &plain);
+            run(k, types & 1, types >> 1, &in, channels[i], &other);
+            assert_memory_equal(&plain, &other, sizeof plain);
+        }
         run_products(&nn_kernels_c, &in, channels[i], p);
         run_products(k, &in, channels[i], q);
         for (size_t j = 0; j < SPACE; j++)

@@ -48,10 +48,10 @@ norm_save norm_save_at(void *memory, const norm *m, size_t batch, bool backward)
     }
     if (m->pool && backward) {
         if (at) {
-            s.x_won = (float *)(void *)(at + s.bytes);
-            s.won = at + s.bytes + round_up(pooled * sizeof(float));
+            s.x_won = at + s.bytes;
+            s.won = at + s.bytes + round_up(pooled * (m->x_half ? 2 : 4));
         }
-        s.bytes += round_up(pooled * sizeof(float)) + round_up(pooled);
+        s.bytes += round_up(pooled * (m->x_half ? 2 : 4)) + round_up(pooled);
     }
     return s;
 }
@@ -105,51 +105,60 @@ void norm_pull(const norm *m,
     }
 }
 
+const image_kernels *norm_kernels(const norm *m) {
+    return nn_kernels_get()->image[m->x_half][m->y_half];
+}
+
+static void *won_at(const norm *m, const norm_save *save, size_t o) {
+    return save->x_won ? (uint8_t *)save->x_won + o * (m->x_half ? 2 : 4) : NULL;
+}
+
 void norm_forward(const norm *m,
                   const norm_save *save,
                   const bn_affine *a,
-                  float *y,
-                  const float *x,
+                  void *y,
+                  const void *x,
                   size_t at,
                   size_t n) {
     size_t o = at * m->out_each * m->c;
+    uint8_t *to = (uint8_t *)y + o * (m->y_half ? 2 : 4);
     if (m->pool)
-        nn_kernels_get()->bn_relu_pool(y + o, save->x_won ? save->x_won + o : NULL,
-                                       save->won ? save->won + o : NULL, x, a, &m->window,
-                                       n);
+        norm_kernels(m)->bn_relu_pool(to, won_at(m, save, o),
+                                      save->won ? save->won + o : NULL, x, a, &m->window,
+                                      n);
     else
-        nn_kernels_get()->bn(y + o, x, a, n * m->each, m->c, m->relu);
+        norm_kernels(m)->bn(to, x, a, n * m->each, m->c, m->relu);
 }
 
 void norm_back_sums(const norm *m,
                     const norm_save *save,
                     const bn_affine *a,
                     double *sum,
-                    const float *d_y,
-                    const float *x,
+                    const void *d_y,
+                    const void *x,
                     size_t at,
                     size_t n) {
     size_t o = at * m->out_each * m->c;
-    nn_kernels_get()->bn_back_sums(sum, d_y + o, m->pool ? save->x_won + o : x,
-                                   m->pool ? save->won + o : NULL, a, n * m->out_each,
-                                   m->c, m->relu);
+    norm_kernels(m)->bn_back_sums(
+        sum, norm_at(d_y, o, m->y_half), m->pool ? won_at(m, save, o) : x,
+        m->pool ? save->won + o : NULL, a, n * m->out_each, m->c, m->relu);
 }
 
 void norm_back(const norm *m,
                const norm_save *save,
                const bn_affine *a,
-               float *d_x,
-               const float *d_y,
-               const float *x,
+               void *d_x,
+               const void *d_y,
+               const void *x,
                const float *pull,
                size_t at,
                size_t n) {
     size_t o = at * m->out_each * m->c;
     const float *s1 = pull ? pull + m->c : NULL;
     if (m->pool)
-        nn_kernels_get()->bn_back_pool(d_x, d_y + o, x, save->won + o, a, pull, s1,
-                                       &m->window, n);
+        norm_kernels(m)->bn_back_pool(d_x, norm_at(d_y, o, m->y_half), x, save->won + o,
+                                      a, pull, s1, &m->window, n);
     else
-        nn_kernels_get()->bn_back(d_x, d_y + o, x, a, pull, s1, n * m->each, m->c,
-                                  m->relu);
+        norm_kernels(m)->bn_back(d_x, norm_at(d_y, o, m->y_half), x, a, pull, s1,
+                                 n * m->each, m->c, m->relu);
 }

@@ -11,6 +11,7 @@ typedef struct norm {
     nn_window window; /* of the pooling: disjoint, 2 x 2 */
     size_t out_each;  /* pixels of one example of the output */
     float eps, momentum;
+    bool x_half, y_half; /* input, output and their gradients lie in bf16 */
 } norm;
 
 /* How many of the nodes behind a batch norm can go along: a ReLU, a 2 x 2 pooling behind
@@ -22,7 +23,7 @@ void norm_make(norm *out, const nn_node *bn, const nn_node *const *next, int n);
 /* Memory from forward to backward. */
 typedef struct norm_save {
     float *mean, *invstd;
-    float *x_won; /* with a pooling and a backward pass */
+    void *x_won; /* with a pooling and a backward pass; as x lies */
     uint8_t *won;
     size_t bytes;
 } norm_save;
@@ -58,13 +59,19 @@ void norm_pull(const norm *m,
                float *d_scale,
                float *d_shift);
 
+/* Where element i of values in bf16 or f32 lies. */
+static inline const void *norm_at(const void *values, size_t i, bool half) {
+    return (const uint8_t *)values + i * (half ? 2 : 4);
+}
+const image_kernels *norm_kernels(const norm *m);
+
 /* One stretch of n examples through the norm and what follows; `at` is the first
  * example's index. */
 void norm_forward(const norm *m,
                   const norm_save *save,
                   const bn_affine *a,
-                  float *y,
-                  const float *x,
+                  void *y,
+                  const void *x,
                   size_t at,
                   size_t n);
 /* Adds the stretch's sums to `sum`. x of this stretch as forward had it (unused with a
@@ -73,8 +80,8 @@ void norm_back_sums(const norm *m,
                     const norm_save *save,
                     const bn_affine *a,
                     double *sum,
-                    const float *d_y,
-                    const float *x,
+                    const void *d_y,
+                    const void *x,
                     size_t at,
                     size_t n);
 /* pull NULL: constant statistics. x, d_x: of this stretch; d_y and what was saved: of the
@@ -82,9 +89,9 @@ void norm_back_sums(const norm *m,
 void norm_back(const norm *m,
                const norm_save *save,
                const bn_affine *a,
-               float *d_x,
-               const float *d_y,
-               const float *x,
+               void *d_x,
+               const void *d_y,
+               const void *x,
                const float *pull,
                size_t at,
                size_t n);

@@ -416,17 +416,19 @@ dn_conv_create(dn_conv **out, dn_engine *e, const dn_conv_geometry *g, unsigned 
     md_ref x = g->bf16 ? MD_REF(m.half_x) : MD_REF(m.x);
     md_ref y = g->bf16 ? MD_REF(m.half_y) : MD_REF(m.y);
     md_ref w = g->bf16 ? MD_REF(m.any_half_w) : MD_REF(m.any_w);
+    md_ref our_x = g->x_half ? MD_REF(m.half_x) : MD_REF(m.x);
+    md_ref our_y = g->y_half ? MD_REF(m.half_y) : MD_REF(m.y);
     md_ref bias = g->bias ? MD_REF(m.b) : NULL;
-    ASSAY_TRY(check(
-        conv_forward_desc(&forward, e->engine, x, w, bias, MD_REF(m.y), &s, e->attr),
-        "planning a convolution"));
+    ASSAY_TRY(
+        check(conv_forward_desc(&forward, e->engine, x, w, bias, our_y, &s, e->attr),
+              "planning a convolution"));
     if (what & DN_FORWARD) {
         pass *p = &c->forward;
-        ASSAY_TRY(add_operand(p, e, DNNL_ARG_SRC, false, MD_REF(m.x),
+        ASSAY_TRY(add_operand(p, e, DNNL_ARG_SRC, false, our_x,
                               asks(forward, dnnl_query_src_md, 0)));
         ASSAY_TRY(add_operand(p, e, DNNL_ARG_WEIGHTS, false, MD_REF(m.w),
                               asks(forward, dnnl_query_weights_md, 0)));
-        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DST, true, MD_REF(m.y),
+        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DST, true, our_y,
                               asks(forward, dnnl_query_dst_md, 0)));
         if (g->bias)
             ASSAY_TRY(add_operand(p, e, DNNL_ARG_BIAS, false, MD_REF(m.b), MD_REF(m.b)));
@@ -434,14 +436,13 @@ dn_conv_create(dn_conv **out, dn_engine *e, const dn_conv_geometry *g, unsigned 
     }
     if (what & DN_BACKWARD_DATA) {
         pass *p = &c->data;
-        ASSAY_TRY(
-            check(conv_data_desc(&pd, e->engine, MD_REF(m.x), w, y, &s, e->attr, forward),
-                  "planning a convolution's backward-data"));
-        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DIFF_DST, false, MD_REF(m.y),
+        ASSAY_TRY(check(conv_data_desc(&pd, e->engine, our_x, w, y, &s, e->attr, forward),
+                        "planning a convolution's backward-data"));
+        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DIFF_DST, false, our_y,
                               asks(pd, dnnl_query_diff_dst_md, 0)));
         ASSAY_TRY(add_operand(p, e, DNNL_ARG_WEIGHTS, false, MD_REF(m.w),
                               asks(pd, dnnl_query_weights_md, 0)));
-        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DIFF_SRC, true, MD_REF(m.x),
+        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DIFF_SRC, true, our_x,
                               asks(pd, dnnl_query_diff_src_md, 0)));
         ASSAY_TRY(finish_pass(p, e, pd));
         dnnl_primitive_desc_destroy(pd);
@@ -452,9 +453,9 @@ dn_conv_create(dn_conv **out, dn_engine *e, const dn_conv_geometry *g, unsigned 
         ASSAY_TRY(check(conv_weights_desc(&pd, e->engine, x, MD_REF(m.any_w), y, &s,
                                           e->attr, forward),
                         "planning a convolution's backward-weights"));
-        ASSAY_TRY(add_operand(p, e, DNNL_ARG_SRC, false, MD_REF(m.x),
+        ASSAY_TRY(add_operand(p, e, DNNL_ARG_SRC, false, our_x,
                               asks(pd, dnnl_query_src_md, 0)));
-        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DIFF_DST, false, MD_REF(m.y),
+        ASSAY_TRY(add_operand(p, e, DNNL_ARG_DIFF_DST, false, our_y,
                               asks(pd, dnnl_query_diff_dst_md, 0)));
         ASSAY_TRY(add_operand(p, e, DNNL_ARG_DIFF_WEIGHTS, true, MD_REF(m.w),
                               asks(pd, dnnl_query_diff_weights_md, 0)));
@@ -490,32 +491,32 @@ size_t dn_conv_scratch(const dn_conv *c, unsigned what) {
 }
 
 /* The library's handles are not const; it does not write through those of inputs. */
-static void *handle(const float *p) {
+static void *handle(const void *p) {
     union {
-        const float *in;
+        const void *in;
         void *out;
     } u = {p};
     return u.out;
 }
 
 assay_status dn_conv_forward(dn_conv *c,
-                             const float *x,
+                             const void *x,
                              const float *weight,
                              const float *bias,
-                             float *y,
+                             void *y,
                              void *scratch) {
     void *const data[] = {handle(x), handle(weight), y, handle(bias)};
     return pass_run(&c->forward, c->engine, data, scratch);
 }
 
 assay_status dn_conv_backward_data(
-    dn_conv *c, const float *d_y, const float *weight, float *d_x, void *scratch) {
+    dn_conv *c, const void *d_y, const float *weight, void *d_x, void *scratch) {
     void *const data[] = {handle(d_y), handle(weight), d_x};
     return pass_run(&c->data, c->engine, data, scratch);
 }
 
 assay_status dn_conv_backward_weights(
-    dn_conv *c, const float *x, const float *d_y, float *d_weight, void *scratch) {
+    dn_conv *c, const void *x, const void *d_y, float *d_weight, void *scratch) {
     void *const data[] = {handle(x), handle(d_y), d_weight};
     return pass_run(&c->weights, c->engine, data, scratch);
 }

@@ -27,10 +27,11 @@ bool dn_bf16_pays(void);
 typedef struct dn_conv_geometry {
     int64_t n, c, h, w, o, oh, ow, kh, kw, stride[2], pad[4], dilation[2];
     bool bf16, bias;
+    bool x_half, y_half; /* x, y and their gradients lie in bf16 (only with bf16) */
 } dn_conv_geometry;
 enum { DN_FORWARD = 1, DN_BACKWARD_DATA = 2, DN_BACKWARD_WEIGHTS = 4 };
 
-/* The primitives for one geometry, those of `what`. x, y are f32 channels-last.
+/* The primitives for one geometry, those of `what`. x, y are channels-last.
  * @errors UNSUPPORTED, NOMEM, INTERNAL */
 ASSAY_MUST_CHECK assay_status dn_conv_create(dn_conv **out,
                                              dn_engine *e,
@@ -40,15 +41,15 @@ void dn_conv_destroy(dn_conv *c);
 /* Bytes of scratch (64-byte aligned) for one call of `what`. */
 size_t dn_conv_scratch(const dn_conv *c, unsigned what);
 ASSAY_MUST_CHECK assay_status dn_conv_forward(dn_conv *c,
-                                              const float *x,
+                                              const void *x,
                                               const float *weight,
                                               const float *bias,
-                                              float *y,
+                                              void *y,
                                               void *scratch);
 ASSAY_MUST_CHECK assay_status dn_conv_backward_data(
-    dn_conv *c, const float *d_y, const float *weight, float *d_x, void *scratch);
+    dn_conv *c, const void *d_y, const float *weight, void *d_x, void *scratch);
 ASSAY_MUST_CHECK assay_status dn_conv_backward_weights(
-    dn_conv *c, const float *x, const float *d_y, float *d_weight, void *scratch);
+    dn_conv *c, const void *x, const void *d_y, float *d_weight, void *scratch);
 
 /* C[m,n] = alpha A B + beta C, row-major; `ta`, `tb`: that operand lies transposed. */
 ASSAY_MUST_CHECK assay_status dn_gemm(bool ta,

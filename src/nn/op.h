@@ -37,6 +37,7 @@ typedef struct nn_plan {
     assay_dtype dtype;          /* of the arithmetic inside products; values are f32 */
     bool backward;              /* a backward pass will come */
     bool want_d[NN_MAX_INPUTS]; /* which inputs' gradients it will ask for */
+    bool x_half, out_half;      /* the first input, the output lie in bf16 */
     /* ---- filled by the op ---- */
     void *state;                              /* released with unplan */
     size_t save_bytes;                        /* survives from forward to backward */
@@ -61,6 +62,7 @@ typedef struct nn_io {
     float *out;                    /* of the last fused node */
     const float *d_out;
     float *d_in[NN_MAX_INPUTS]; /* overwritten; NULL where not wanted */
+    bool x_half, out_half;      /* in[0] and d_in[0], out and d_out are bf16 */
     void *save, *scratch, *factor;
 } nn_io;
 
@@ -87,6 +89,9 @@ typedef struct nn_op_case {
 struct nn_op_def {
     const char *name, *summary;
     int min_inputs, max_inputs;
+    /* It can take its first input, or give its output, in bf16 instead of f32; the
+     * gradients likewise. An executor that computes in bf16 then lets images lie so. */
+    bool half_in, half_out;
     bool batch_coupled;       /* examples influence each other in training (batch norm) */
     const char *const *attrs; /* names it understands, ended by NULL; NULL: none */
     /* Sets node->out_shape from in_shape and attr. SHAPE, INVALID with words. */

@@ -72,6 +72,7 @@ assay_status stem_plan(nn_plan *p) {
     if (!direct_make(&s->conv, &g, w->dim[0]))
         ASSAY_FAIL(ASSAY_E_INTERNAL, "a stem over a large patch");
     norm_make(&s->norm, p->fused[0], p->fused + 1, p->n_fused - 1);
+    s->norm.y_half = p->out_half;
     p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
     p->forward_scratch = p->backward_scratch = scratch_at(s, NULL).bytes;
     p->backward_reads = 1u << X | 1u << WEIGHT | 1u << SCALE | 1u << SHIFT;
@@ -122,7 +123,7 @@ assay_status stem_forward(nn_io *io) {
         memset(sum, 0, 2 * m->c * sizeof *sum);
         for (size_t i = 0; i < p.n; i++) {
             convolve(&p, i);
-            p.k->moments(sum, sum + m->c, p.t.y, i * m->each, m->each, m->c);
+            norm_kernels(m)->moments(sum, sum + m->c, p.t.y, i * m->each, m->each, m->c);
         }
         norm_finish(m, &p.save, sum, p.n * m->each, io->buffer[MEAN], io->buffer[VAR]);
     } else {

@@ -58,6 +58,8 @@ static assay_status bn_plan(nn_plan *p) {
     s->batch = (size_t)p->batch;
     s->backward = p->backward;
     norm_make(&s->norm, p->node, p->fused, p->n_fused);
+    s->norm.x_half = p->x_half;
+    s->norm.y_half = p->out_half;
     p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
     p->forward_scratch = p->backward_scratch = norm_scratch(&s->norm);
     /* Constant statistics need x only for the gradients of scale and for the ReLU's mask.
@@ -84,7 +86,7 @@ static bn_affine affine_of(const nn_io *io, const norm_save *save) {
 static assay_status bn_forward(nn_io *io) {
     const bn_state *s = io->state;
     const norm *m = &s->norm;
-    const float *x = io->in[X];
+    const void *x = io->in[X];
     size_t n = (size_t)io->n;
     norm_save save = save_of(io);
     if (io->mode == NN_TRAIN) {
@@ -94,7 +96,8 @@ static assay_status bn_forward(nn_io *io) {
          */
         size_t stretch = m->each > 1 ? m->each : n;
         for (size_t r = 0; r < n * m->each; r += stretch)
-            nn_kernels_get()->moments(sum, sum + m->c, x + r * m->c, r, stretch, m->c);
+            norm_kernels(m)->moments(sum, sum + m->c, norm_at(x, r * m->c, m->x_half), r,
+                                     stretch, m->c);
         norm_finish(m, &save, sum, n * m->each, io->buffer[MEAN], io->buffer[VAR]);
     } else {
         norm_running(m, &save, io->in[MEAN], io->in[VAR]);
@@ -215,6 +218,8 @@ const nn_op_def assay_op_batch_norm = {
     .summary = "normalisation per channel over the batch",
     .min_inputs = 5,
     .max_inputs = 5,
+    .half_in = true,
+    .half_out = true,
     .batch_coupled = true,
     .attrs = bn_attrs,
     .infer = bn_infer,

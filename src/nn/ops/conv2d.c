@@ -81,13 +81,16 @@ static assay_status plan_apart(nn_plan *p) {
                                      .kh = g->kh,
                                      .kw = g->kw,
                                      .bf16 = p->dtype == ASSAY_BF16,
+                                     .x_half = p->x_half,
+                                     .y_half = p->out_half,
                                      .bias = p->node->n_in > 2};
     memcpy(s->geometry.stride, g->stride, sizeof g->stride);
     memcpy(s->geometry.pad, g->pad, sizeof g->pad);
     memcpy(s->geometry.dilation, g->dilation, sizeof g->dilation);
     s->what = DN_FORWARD | (p->want_d[0] ? DN_BACKWARD_DATA : 0u) |
               (p->want_d[1] ? DN_BACKWARD_WEIGHTS : 0u);
-    s->small = direct_make(&s->direct, g, s->geometry.o);
+    /* Our own loops read and write f32 only. */
+    s->small = !p->x_half && !p->out_half && direct_make(&s->direct, g, s->geometry.o);
     if (s->small) {
         s->what &= DN_BACKWARD_DATA;
         p->forward_scratch = p->backward_scratch =
@@ -197,8 +200,8 @@ static assay_status backward_apart(nn_io *io) {
                                         scratch_of(s, io)));
     const dn_conv_geometry *g = &s->geometry;
     if (io->node->n_in > 2 && io->d_in[2])
-        nn_kernels_get()->sum_rows(io->d_in[2], io->d_out,
-                                   (size_t)(io->n * g->oh * g->ow), (size_t)g->o);
+        nn_kernels_get()->image[io->out_half][0]->sum_rows(
+            io->d_in[2], io->d_out, (size_t)(io->n * g->oh * g->ow), (size_t)g->o);
 done:
     return status;
 }
@@ -329,6 +332,8 @@ const nn_op_def assay_op_conv2d = {
     .summary = "a convolution over images",
     .min_inputs = 2,
     .max_inputs = 3,
+    .half_in = true,
+    .half_out = true,
     .attrs = conv_attrs,
     .infer = conv_infer,
     .fuse = conv_fuse,

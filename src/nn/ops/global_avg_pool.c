@@ -16,13 +16,22 @@ static size_t channels_of(const nn_node *node) {
     return (size_t)node->in_shape[0].dim[1];
 }
 
+static const image_kernels *kernels_of(const nn_io *io) {
+    return nn_kernels_get()->image[io->x_half][0];
+}
+
+/* Where example i of an image begins. */
+static const void *example(const void *image, const nn_io *io, size_t i) {
+    size_t each = (size_t)nn_shape_each(&io->node->in_shape[0]);
+    return (const uint8_t *)image + i * each * (io->x_half ? 2 : 4);
+}
+
 static assay_status gap_forward(nn_io *io) {
     size_t c = channels_of(io->node), pixels = pixels_of(io->node);
-    const float *x = io->in[0];
-    const nn_kernels *k = nn_kernels_get();
+    const image_kernels *k = kernels_of(io);
     float share = 1.0f / (float)pixels;
     for (size_t i = 0; i < (size_t)io->n; i++)
-        k->sum_rows(io->out + i * c, x + i * pixels * c, pixels, c);
+        k->sum_rows(io->out + i * c, example(io->in[0], io, i), pixels, c);
     for (size_t i = 0; i < (size_t)io->n * c; i++)
         io->out[i] *= share;
     return ASSAY_OK;
@@ -32,8 +41,9 @@ static assay_status gap_backward(nn_io *io) {
     size_t c = channels_of(io->node), pixels = pixels_of(io->node);
     float share = 1.0f / (float)pixels;
     for (size_t i = 0; i < (size_t)io->n; i++)
-        nn_kernels_get()->spread_row(io->d_in[0] + i * pixels * c, io->d_out + i * c,
-                                     share, pixels, c);
+        kernels_of(io)->spread_row((uint8_t *)io->d_in[0] +
+                                       i * pixels * c * (io->x_half ? 2 : 4),
+                                   io->d_out + i * c, share, pixels, c);
     return ASSAY_OK;
 }
 
@@ -76,6 +86,7 @@ const nn_op_def assay_op_global_avg_pool = {
     .summary = "the mean of each channel",
     .min_inputs = 1,
     .max_inputs = 1,
+    .half_in = true,
     .infer = gap_infer,
     .forward = gap_forward,
     .backward = gap_backward,

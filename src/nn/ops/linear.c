@@ -48,7 +48,7 @@ static assay_status linear_backward(nn_io *io) {
         ASSAY_TRY(dn_gemm(true, false, out, in, n, 1.0f, d, out, io->in[0], in, 0.0f,
                           io->d_in[1], in));
     if (io->node->n_in > 2 && io->d_in[2])
-        nn_kernels_get()->sum_rows(io->d_in[2], d, (size_t)n, (size_t)out);
+        nn_kernels_get()->image[0][0]->sum_rows(io->d_in[2], d, (size_t)n, (size_t)out);
 done:
     return status;
 }

@@ -1,0 +1,6 @@
+/* The kernels, compiled for what every processor of the architecture has. */
+#include "nn/kernels.h"
+
+#define KERNELS      nn_kernels_c
+#define KERNELS_NAME "c"
+#include "nn/kernels.inc"
