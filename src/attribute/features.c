@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 1, BLOCK = 512, BATCH = 32 };
+/* A batch is what one sketch takes: larger ones measured slower, their activations leave
+ * the cache. */
+enum { VERSION = 1, BLOCK = 512, BATCH = SJLT_LANES };
 
 typedef struct features_worker {
     nn_exec *exec;   /* made by the first block */
@@ -77,22 +79,22 @@ done:
     return status;
 }
 
-/* Up to sixteen examples of the batch at hand, from `from` on, into store rows from `row`
- * on. */
+/* The examples of the batch at hand into store rows from `row` on. What lanes beyond them
+ * hold comes from earlier examples and is left there. */
 static assay_status
-sketch_lanes(const features *f, features_worker *w, int from, int lanes, size_t row) {
+sketch_batch(const features *f, features_worker *w, size_t row, int n) {
     memset(w->sum, 0, (size_t)f->dim * SJLT_LANES * sizeof *w->sum);
     for (int i = 0; i < nn_exec_factor_count(w->exec); i++) {
         nn_factor x = nn_exec_factor(w->exec, i);
-        for (int lane = 0; lane < lanes; lane++)
-            nn_factor_gradient(&x, from + lane, w->gradient + (size_t)lane * w->widest,
+        for (int lane = 0; lane < n; lane++)
+            nn_factor_gradient(&x, lane, w->gradient + (size_t)lane * w->widest,
                                w->scratch);
         sjlt_add(w->sum, f->dim, f->key, w->gradient, w->widest, x.weight_offset,
                  x.weight_count);
         sjlt_add(w->sum, f->dim, f->key, w->gradient + x.weight_count, w->widest,
                  x.bias_offset, x.bias_count);
     }
-    for (int lane = 0; lane < lanes; lane++) {
+    for (int lane = 0; lane < n; lane++) {
         float *out = store_row(f->store, (int64_t)row + lane);
         sjlt_take(w->sum, f->dim, lane, f->scale, out);
         if (!isfinite(simd()->f32_dot64(out, out, f->dim))) {
@@ -123,10 +125,7 @@ static assay_status run_blocks(void *arg, int worker, size_t begin, size_t end) 
             for (size_t row = first; row < last; row += BATCH) {
                 int n = last - row < BATCH ? (int)(last - row) : BATCH;
                 ASSAY_TRY(run_batch(f, w, row, n));
-                for (int from = 0; from < n; from += SJLT_LANES)
-                    ASSAY_TRY(sketch_lanes(f, w, from,
-                                           n - from < SJLT_LANES ? n - from : SJLT_LANES,
-                                           row + (size_t)from));
+                ASSAY_TRY(sketch_batch(f, w, row, n));
             }
             ASSAY_TRY(store_block_seal(f->store, (int64_t)block));
         }
