@@ -5,6 +5,7 @@
  * difference with a 95 % interval over test rows.
  *
  *   counterfactual DATA WORKDIR [rows=5000] [tests=20] [remove=50] [seeds=5] [epochs=0]
+ *                  [members=6] [sketch=512] [model=cnn]
  */
 #include <assay/assay.h>
 
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMBERS = 6, SKETCH = 512, DRAW_ROWS = 10, DRAW_TESTS = 11, DRAW_RANDOM = 12 };
+enum { MOST_MEMBERS = 60, DRAW_ROWS = 10, DRAW_TESTS = 11, DRAW_RANDOM = 12 };
 
 typedef struct study {
     assay_ctx *ctx;
@@ -30,9 +31,11 @@ typedef struct study {
     int classes;
     model_card card;
     train_recipe recipe;
-    trained_model model[MEMBERS];
-    float *logits; /* [MEMBERS, total, classes] */
+    trained_model model[MOST_MEMBERS];
+    int members, sketch;
+    float *logits; /* [members, total, classes] */
     uint8_t *seen;
+    float *q; /* [train], borrowed by the kernels */
 } study;
 
 static double margin(const float *logits, int k, int label) {
@@ -46,8 +49,12 @@ static double margin(const float *logits, int k, int label) {
     return (double)logits[label] - most - log(z);
 }
 
-static assay_status
-load(study *s, const char *source, const char *work, uint64_t rows, int epochs) {
+static assay_status load(study *s,
+                         const char *source,
+                         const char *work,
+                         uint64_t rows,
+                         int epochs,
+                         const char *model) {
     assay_status status = ASSAY_OK;
     char path[4096];
     npy_array all = {0};
@@ -77,6 +84,7 @@ load(study *s, const char *source, const char *work, uint64_t rows, int epochs) 
         data_bears_flip(s->ctx, &s->pixels, s->labels, s->train, s->classes, 0, &flip));
     assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
     o.epochs = epochs;
+    o.model = model;
     ASSAY_TRY(train_recipe_make(&s->recipe, &o, s->train, size, flip));
     snprintf(s->card.name, sizeof s->card.name, "%s", s->recipe.model);
     s->card.size = size;
@@ -95,16 +103,15 @@ done:
 static assay_status
 attribute(study *s, const char *work, att_trak **trak, row_store **store) {
     assay_status status = ASSAY_OK;
-    train_job job[MEMBERS];
-    uint32_t *rows[MEMBERS] = {0};
-    float *q = NULL;
+    train_job job[MOST_MEMBERS];
+    uint32_t *rows[MOST_MEMBERS] = {0};
     char path[4096], hash[65];
     size_t k = (size_t)s->classes;
     memset(job, 0, sizeof job);
-    ASSAY_TRY(mem_new(s->ctx, &s->seen, MEMBERS * s->train, 1));
+    ASSAY_TRY(mem_new(s->ctx, &s->seen, (size_t)s->members * s->train, 1));
     ASSAY_TRY(
-        train_subsets(s->ctx, s->labels, s->train, s->classes, MEMBERS, 0, s->seen));
-    for (int m = 0; m < MEMBERS; m++) {
+        train_subsets(s->ctx, s->labels, s->train, s->classes, s->members, 0, s->seen));
+    for (int m = 0; m < s->members; m++) {
         ASSAY_TRY(mem_new(s->ctx, &rows[m], s->train, sizeof **rows));
         for (uint64_t i = 0; i < s->train; i++)
             if (s->seen[(uint64_t)m * s->train + i])
@@ -115,34 +122,34 @@ attribute(study *s, const char *work, att_trak **trak, row_store **store) {
         job[m].result = &s->model[m];
     }
     const train_data data = {.pixels = &s->pixels, .labels = s->labels, .card = &s->card};
-    ASSAY_TRY(train_fleet(s->ctx, &data, &s->recipe, job, MEMBERS));
-    ASSAY_TRY(mem_new(s->ctx, &s->logits, MEMBERS * s->total * k, sizeof *s->logits));
-    for (size_t m = 0; m < MEMBERS; m++) {
+    ASSAY_TRY(train_fleet(s->ctx, &data, &s->recipe, job, (size_t)s->members));
+    ASSAY_TRY(mem_new(s->ctx, &s->logits, (size_t)s->members * s->total * k,
+                      sizeof *s->logits));
+    for (size_t m = 0; m < (size_t)s->members; m++) {
         ASSAY_TRY(train_predict(s->ctx, &s->model[m], &s->pixels, NULL, s->total,
                                 s->recipe.flip, s->logits + m * s->total * k, NULL));
-        const att_sketch sketch = {SKETCH, 77 + m};
+        const att_sketch sketch = {s->sketch, 77 + m};
         snprintf(path, sizeof path, "%s/features-%zu", work, m);
         snprintf(hash, sizeof hash, "%llu", (unsigned long long)os_now_ns());
         ASSAY_TRY(att_features(&store[m], s->ctx, &s->model[m], hash, &s->pixels,
                                s->labels, &sketch, path));
     }
-    ASSAY_TRY(mem_new(s->ctx, &q, s->train, sizeof *q));
+    ASSAY_TRY(mem_new(s->ctx, &s->q, s->train, sizeof *s->q));
     for (uint64_t i = 0; i < s->train; i++) {
         int judges = 0;
-        for (size_t m = 0; m < MEMBERS; m++)
+        for (size_t m = 0; m < (size_t)s->members; m++)
             if (!s->seen[m * s->train + i]) {
                 double f =
                     margin(s->logits + (m * s->total + i) * k, (int)k, s->labels[i]);
-                q[i] += (float)(1 / (1 + exp(f)));
+                s->q[i] += (float)(1 / (1 + exp(f)));
                 judges++;
             }
-        q[i] /= (float)judges;
+        s->q[i] /= (float)judges;
     }
     const att_trak_options o = {.ridge = 1, .use_q = true};
-    ASSAY_TRY(att_trak_create(trak, s->ctx, store, MEMBERS, s->train, NULL, q, &o));
+    ASSAY_TRY(att_trak_create(trak, s->ctx, store, s->members, s->train, NULL, s->q, &o));
 done:
-    mem_free(s->ctx, q);
-    for (int m = 0; m < MEMBERS; m++)
+    for (int m = 0; m < s->members; m++)
         mem_free(s->ctx, rows[m]);
     return status;
 }
@@ -158,7 +165,7 @@ static size_t wrong_rows(const study *s, uint64_t *out, size_t want) {
         size_t said = 0;
         for (size_t c = 0; c < k; c++) {
             double p = 0;
-            for (size_t m = 0; m < MEMBERS; m++)
+            for (size_t m = 0; m < (size_t)s->members; m++)
                 p += 1 / (1 + exp(-margin(s->logits + (m * s->total + row) * k, (int)k,
                                           (int)c)));
             if (p > best) {
@@ -179,14 +186,15 @@ int main(int argc, char **argv) {
                         "[seeds] [epochs]\n");
         return 2;
     }
-    long number[5] = {5000, 20, 50, 5, 0};
-    for (int i = 3; i < argc && i < 8; i++)
+    long number[7] = {5000, 20, 50, 5, 0, 6, 512};
+    for (int i = 3; i < argc && i < 10; i++)
         number[i - 3] = strtol(argv[i], NULL, 10);
     size_t tests = (size_t)number[1], remove = (size_t)number[2],
            seeds = (size_t)number[3];
-    study s = {0};
+    study s = {.members = (int)number[5], .sketch = (int)number[6]};
+    const char *model_name = argc > 10 ? argv[10] : NULL;
     att_trak *trak = NULL;
-    row_store *store[MEMBERS] = {0};
+    row_store *store[MOST_MEMBERS] = {0};
     uint64_t *target = NULL;
     att_top *top = NULL;
     train_job *job = NULL;
@@ -194,7 +202,8 @@ int main(int argc, char **argv) {
     uint32_t *rows = NULL;
     double *diff = NULL;
     ASSAY_TRY(assay_ctx_create(&s.ctx, NULL));
-    ASSAY_TRY(load(&s, argv[1], argv[2], (uint64_t)number[0], (int)number[4]));
+    ASSAY_TRY(
+        load(&s, argv[1], argv[2], (uint64_t)number[0], (int)number[4], model_name));
     ASSAY_TRY(attribute(&s, argv[2], &trak, store));
     ASSAY_TRY(mem_new(s.ctx, &target, tests, sizeof *target));
     tests = wrong_rows(&s, target, tests);
@@ -276,7 +285,7 @@ done:
         fprintf(stderr, "error: %s\n  --> %s\n  help: %s\n", assay_last_error()->message,
                 assay_last_error()->where, assay_last_error()->help);
     att_trak_destroy(trak);
-    for (int m = 0; m < MEMBERS; m++) {
+    for (int m = 0; m < s.members; m++) {
         store_destroy(store[m]);
         model_free(&s.model[m]);
     }
@@ -290,6 +299,7 @@ done:
         mem_free(s.ctx, s.labels);
         mem_free(s.ctx, s.logits);
         mem_free(s.ctx, s.seen);
+        mem_free(s.ctx, s.q);
         model_card_free(&s.card, s.ctx);
     }
     npy_close(&s.pixels);
