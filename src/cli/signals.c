@@ -10,7 +10,7 @@
 
 static _Atomic(assay_ctx *) target;
 
-static void first(int signal_number) {
+static void interrupted(int signal_number) {
     (void)signal_number;
     assay_ctx *ctx = atomic_exchange(&target, NULL);
     if (!ctx)
@@ -24,7 +24,7 @@ void signals_cancel(assay_ctx *ctx) {
     memset(&action, 0, sizeof action);
     (void)sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;
-    action.sa_handler = ctx ? first : SIG_DFL;
+    action.sa_handler = interrupted;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
 }

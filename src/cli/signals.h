@@ -5,7 +5,8 @@
 
 #include "cli/cli.h"
 
-/* From now on SIGINT and SIGTERM cancel `ctx`; NULL: they end the process as before. */
+/* From now on the first SIGINT or SIGTERM cancels `ctx`, and the next, or any if `ctx` is
+ * NULL, ends the process with the exit code of an interruption. */
 void signals_cancel(assay_ctx *ctx);
 
 #endif
