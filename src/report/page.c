@@ -66,7 +66,9 @@ void page_effect(page *p, double effect) {
         page_raw(p, "\xE2\x88\x92"); /* minus */
     else
         page_raw(p, "+");
-    page_short(p, fabs(effect), 2);
+    /* Two digits that say something: among many rows, single effects are small. */
+    double size = fabs(effect);
+    page_short(p, size, size == 0 || size >= .095 ? 2 : size >= .0095 ? 3 : 4);
 }
 
 /* ---- tiles ---- */
