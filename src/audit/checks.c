@@ -3,6 +3,7 @@
 #include "audit/run.h"
 
 #include "base/os.h"
+#include "base/pool.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -193,15 +194,65 @@ done:
 
 /* ---- copies and leakage ---- */
 
+typedef struct exact_job {
+    const audit_run *r;
+    uint8_t *hash; /* [total, 16] */
+} exact_job;
+
+static assay_status hash_originals(void *arg, int worker, size_t begin, size_t end) {
+    const exact_job *job = arg;
+    const audit_run *r = job->r;
+    assay_status status = ASSAY_OK;
+    image im = image_make(r->ctx);
+    (void)worker;
+    for (size_t i = begin; i < end; i++) {
+        hash_sha256 h;
+        uint8_t digest[32];
+        hash_sha256_init(&h);
+        if (i < r->base_rows) {
+            ASSAY_TRY(dataset_image(r->a->data, i, &im));
+            hash_sha256_u64(&h, (uint64_t)im.width);
+            hash_sha256_u64(&h, (uint64_t)im.height);
+            hash_sha256_add(&h, im.rgb, (size_t)im.width * (size_t)im.height * 3);
+        } else {
+            hash_sha256_u64(&h, i); /* an appended row is degraded: equal to none */
+        }
+        hash_sha256_end(&h, digest);
+        memcpy(job->hash + i * 16, digest, 16);
+    }
+done:
+    image_free(&im);
+    return status;
+}
+
+/* Where images were resized for training, equality is judged on the originals. *out NULL:
+ * the pixels at hand are the originals. */
+static assay_status exact_hashes(const audit_run *r, uint8_t **out) {
+    assay_status status = ASSAY_OK;
+    int least, median, most;
+    *out = NULL;
+    dataset_sizes(r->a->data, &least, &median, &most);
+    if (least == r->a->size && most == r->a->size)
+        return ASSAY_OK;
+    ASSAY_TRY(mem_new(r->ctx, out, r->total_rows, 16));
+    exact_job job = {r, *out};
+    ASSAY_TRY(assay_parallel_for(r->ctx, r->total_rows, 64, hash_originals, &job));
+done:
+    return status;
+}
+
 static assay_status check_copies(audit_run *r) {
     assay_status status = ASSAY_OK;
     struct assay_audit *a = r->a;
     static const char *const methods[] = {"copies", "leakage"};
     size_t first = a->findings.count;
+    uint8_t *exact = NULL;
+    ASSAY_TRY(exact_hashes(r, &exact));
     for (size_t i = 0; i < 2; i++) {
         const detect_method *method = detect_find(methods[i]);
         /* The self-test's copies are test rows for the leakage check alone. */
         detect_input in = input_of(r, r->labels, i ? r->total_rows : r->base_rows);
+        in.exact = exact;
         if (!method)
             ASSAY_FAIL(ASSAY_E_INTERNAL, "no detector named '%s'", methods[i]);
         ASSAY_TRY(method->run(&in, &a->findings));
@@ -218,6 +269,7 @@ static assay_status check_copies(audit_run *r) {
     }
     a->findings.count = kept;
 done:
+    mem_free(r->ctx, exact);
     return status;
 }
 
