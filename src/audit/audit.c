@@ -88,7 +88,6 @@ static assay_status run_import(audit_run *r) {
     assay_pack_options pack = ASSAY_PACK_OPTIONS_INIT;
     pack.from = r->opt.from;
     pack.limit = r->opt.limit;
-    pack.skip_corrupt = 1;
     audit_file(r, path, "run");
     ASSAY_TRY(os_mkdirs(path));
     audit_file(r, path, "data.beton");

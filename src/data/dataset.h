@@ -18,8 +18,9 @@ ASSAY_MUST_CHECK assay_status dataset_open(dataset **out,
                                            assay_ctx *ctx,
                                            const char *path);
 /* Opens anything `audit` and `train` take: a .beton where it lies, else a source that is
- * packed to `packed` first (kept if it is already there and was made from the same source
- * with the same options: names, sizes and times of the source's files are compared). */
+ * packed to `packed` first, damaged images left out with a warning (kept if it is there
+ * and was made from the same source with the same options: names, sizes and times of the
+ * source's files are compared). */
 ASSAY_MUST_CHECK assay_status dataset_open_any(dataset **out,
                                                assay_ctx *ctx,
                                                const char *source,

@@ -126,6 +126,17 @@ static bool is_beton(const char *path) {
     return n > 6 && strcmp(path + n - 6, ".beton") == 0 && !os_is_dir(path);
 }
 
+static void warn_of_skipped(assay_ctx *ctx, const dataset *d) {
+    const char *split, *id, *reason;
+    size_t n = dataset_skipped(d);
+    if (!n)
+        return;
+    dataset_skipped_at(d, 0, &split, &id, &reason);
+    log_line(ctx, ASSAY_LOG_WARN,
+             "%zu image%s could not be read and %s left out, for example %s: %s", n,
+             n == 1 ? "" : "s", n == 1 ? "is" : "are", id, reason);
+}
+
 assay_status dataset_open_any(dataset **out,
                               assay_ctx *ctx,
                               const char *source,
@@ -138,6 +149,7 @@ assay_status dataset_open_any(dataset **out,
     if (is_beton(source))
         return dataset_open(out, ctx, source);
     ASSAY_TRY(options_take(&o, sizeof o, options, "assay_pack_options"));
+    o.skip_corrupt = 1;
     int n = snprintf(key_path, sizeof key_path, "%s.source", packed);
     if (n < 0 || n >= (int)sizeof key_path)
         ASSAY_FAIL(ASSAY_E_INVALID, "path of more than %d bytes", PATH_BYTES - 8);
@@ -158,5 +170,7 @@ assay_status dataset_open_any(dataset **out,
     ASSAY_TRY(atomic_put(ctx, key_path, key, strlen(key)));
     ASSAY_TRY(dataset_open(out, ctx, packed));
 done:
+    if (status == ASSAY_OK)
+        warn_of_skipped(ctx, *out);
     return status;
 }
