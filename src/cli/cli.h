@@ -172,7 +172,6 @@ void cli_args_free(cli_args *args);
 bool cli_wants_json(int argc, char *const *argv);
 
 /* Values by name, of exactly the declared type. */
-bool cli_given(const cli_args *args, const char *name);
 bool cli_on(const cli_args *args, const char *name);
 int64_t cli_int(const cli_args *args, const char *name);
 double cli_real(const cli_args *args, const char *name);

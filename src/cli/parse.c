@@ -428,10 +428,6 @@ static const cli_value *value_of(const cli_args *args, const char *name, cli_typ
     return &nothing;
 }
 
-bool cli_given(const cli_args *args, const char *name) {
-    return value_of(args, name, CLI_NONE)->origin != CLI_FROM_TABLE;
-}
-
 bool cli_on(const cli_args *args, const char *name) {
     return value_of(args, name, CLI_FLAG)->on;
 }

@@ -96,7 +96,6 @@ static void test_defaults(void **state) {
     assert_null(cli_list(&args, "plant"));
     assert_false(cli_on(&args, "force"));
     assert_true(cli_on(&args, "resume"));
-    assert_false(cli_given(&args, "count"));
     assert_int_equal(args.positional_count, 1);
     assert_string_equal(cli_text(&args, "color"), "auto");
     cli_args_free(&args);
@@ -111,7 +110,6 @@ static void test_forms(void **state) {
     assert_true(cli_on(&args, "force"));
     assert_string_equal(cli_text(&args, "name"), "x");
     assert_string_equal(args.positional[1], "out");
-    assert_true(cli_given(&args, "count"));
 
     assert_int_equal(PARSE("-c-2", "-ofile", "in"), ASSAY_OK);
     assert_int_equal(cli_int(&args, "count"), -2);
