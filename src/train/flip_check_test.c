@@ -3,7 +3,7 @@
 #include "base/testing.h"
 #include "train/trainer.h"
 
-enum { SIDE = 16, ROWS = 600 };
+enum { SIDE = 16, ROWS = 300 };
 
 /* Seven-segment digits: strokes at left and right are not the same thing. */
 static bool segment_lit(int digit, int segment) {

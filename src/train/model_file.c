@@ -221,6 +221,17 @@ done:
     return status;
 }
 
+/* A card can ask for a model far larger than its file: that is settled before memory is.
+ */
+static assay_status room_check(const st_file *f, const nn_graph *g) {
+    size_t have = 0, want = nn_graph_param_floats(g) + nn_graph_buffer_floats(g);
+    for (size_t i = 0; i < st_count(f); i++)
+        have += st_at(f, i).bytes / sizeof(float);
+    return want <= have ? ASSAY_OK
+                        : err_set(ASSAY_E_SHAPE,
+                                  "the model has %zu weights, the file %zu", want, have);
+}
+
 assay_status model_load(trained_model *out, assay_ctx *ctx, const char *path) {
     assay_status status = ASSAY_OK;
     st_file *f = NULL;
@@ -231,6 +242,7 @@ assay_status model_load(trained_model *out, assay_ctx *ctx, const char *path) {
     const zoo_config config = {out->card.classes, out->card.channels, out->card.size,
                                out->card.size, smoothing};
     ASSAY_TRY_AT(zoo_build(&out->zoo, ctx, out->card.name, &config), "%s", path);
+    ASSAY_TRY_AT(room_check(f, out->zoo.graph), "%s", path);
     ASSAY_TRY(nn_weights_create(&out->weights, ctx, out->zoo.graph, 0));
     ASSAY_TRY_AT(state_read(f, out->zoo.graph, &out->weights), "%s", path);
 done:

@@ -69,7 +69,8 @@ static void round_trip(void **state) {
 typedef struct change {
     const char *key, *value; /* value NULL: the key is left out */
     const char *tensor;      /* this tensor's shape, type or content is spoiled */
-    int how;                 /* 0 left out, 1 other shape, 2 other type, 3 not finite */
+    int how; /* 0 left out, 1 one number, 2 other type, 3 not finite, 4 renamed, 5 other
+                shape */
     assay_status want;
     const char *word;
 } change;
@@ -108,6 +109,11 @@ static void spoil(assay_ctx *ctx, const st_file *f, const char *path, const chan
                 for (int d = 1; d < t.ndim; d++)
                     t.dim[d] = 1;
                 t.bytes = sizeof(float);
+            } else if (c->how == 4) {
+                t.name = "another";
+            } else if (c->how == 5) {
+                t.dim[1] *= t.dim[0];
+                t.dim[0] = 1;
             } else if (c->how == 2) {
                 t.dtype = ASSAY_I32;
             } else {
@@ -146,11 +152,13 @@ static void hostile_files(void **state) {
         {"assay.key",
          "0123456789012345678901234567890123456789012345678901234567890123456789", NULL,
          0, ASSAY_E_FORMAT, "assay.key"},
-        {NULL, NULL, "fc.weight", 0, ASSAY_E_NOTFOUND, "fc.weight"},
-        {NULL, NULL, "fc.weight", 1, ASSAY_E_SHAPE, "fc.weight"},
+        {NULL, NULL, "fc.weight", 0, ASSAY_E_SHAPE, "weights"},
+        {NULL, NULL, "fc.weight", 1, ASSAY_E_SHAPE, "weights"},
+        {NULL, NULL, "fc.weight", 4, ASSAY_E_NOTFOUND, "fc.weight"},
+        {NULL, NULL, "fc.weight", 5, ASSAY_E_SHAPE, "fc.weight"},
         {NULL, NULL, "fc.bias", 2, ASSAY_E_DTYPE, "fc.bias"},
         {NULL, NULL, "fc.bias", 3, ASSAY_E_NUMERIC, "fc.bias"},
-        {NULL, NULL, "bn1.running_var", 0, ASSAY_E_NOTFOUND, "bn1.running_var"},
+        {NULL, NULL, "bn1.running_var", 0, ASSAY_E_SHAPE, "weights"},
     };
     assay_ctx *ctx = test_ctx(1);
     test_scratch s = test_scratch_begin();

@@ -362,6 +362,7 @@ static void run_free(run *r) {
 /* One phase, timed. */
 static assay_status timed(run *r, enum timed phase, assay_status (*fn)(run *)) {
     uint64_t began = os_now_ns();
+    progress_phase(r->ctx, (int)phase + 1, TIMED_PHASES);
     assay_status status = fn(r);
     r->seconds[phase] = 1e-9 * (double)(os_now_ns() - began);
     return status;
@@ -407,6 +408,7 @@ assay_status assay_train(assay_ctx *ctx,
     if (result)
         *result = r.result;
 done:
+    progress_phase(ctx, 0, 0);
     run_free(&r);
     return status;
 }
