@@ -261,11 +261,14 @@ assay_status audit_run_open(audit_run *r,
     r->a->findings.ctx = ctx;
     r->a->label_count = NAN;
     title_of(source, r->a->title);
-    if (!os_exists(source)) {
-        err_set(ASSAY_E_NOTFOUND, "there is no such file or folder");
-        err_where("%s", source);
-        return ASSAY_E_NOTFOUND;
-    }
+    /* Looked at before any folder is made. */
+    const char *const needed[] = {source, r->opt.exclude, r->opt.pred_probs};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (needed[i] && !os_exists(needed[i])) {
+            err_set(ASSAY_E_NOTFOUND, "there is no such file or folder");
+            err_where("%s", needed[i]);
+            return ASSAY_E_NOTFOUND;
+        }
     ASSAY_TRY(refuse_foreign_folder(r));
     ASSAY_TRY(os_mkdirs(out));
     if (r->opt.no_resume)

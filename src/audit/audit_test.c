@@ -274,6 +274,10 @@ static void bad_options_are_named(void **state) {
     assert_fails(ASSAY_E_NOTFOUND,
                  assay_audit_run(&a, ctx, "/nonexistent/data", out.text, &o));
     o.pred_probs = "/nonexistent/probs.npy";
+    test_path none = test_in(&f->out, "none");
+    assert_fails(ASSAY_E_NOTFOUND,
+                 assay_audit_run(&a, ctx, f->data.folder, none.text, &o));
+    assert_false(os_exists(none.text));
     assert_fails(ASSAY_E_NOTFOUND,
                  assay_audit_run(&a, ctx, f->data.folder, out.text, &o));
     assay_ctx_destroy(ctx);
