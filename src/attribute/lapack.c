@@ -1,12 +1,27 @@
 /* The adapter to OpenBLAS and LAPACKE: the only file that includes their headers.
  * Symmetric matrices look the same in either order, so LAPACK gets ours as they lie,
- * column-major, and the names of the triangles swap. */
+ * column-major, and the names of the triangles swap.
+ *
+ * Debian's serial OpenBLAS is built without locks: two threads inside it at once share
+ * packing buffers, and products come out wrong now and then. So every call takes one
+ * lock; what is parallel lies around the products. */
 #include "attribute/linalg.h"
 
 #include <assert.h>
 #include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
+#include <pthread.h>
+
+static pthread_mutex_t openblas = PTHREAD_MUTEX_INITIALIZER;
+
+static void enter(void) {
+    (void)pthread_mutex_lock(&openblas);
+}
+
+static void leave(void) {
+    (void)pthread_mutex_unlock(&openblas);
+}
 
 /* ---- products ---- */
 
@@ -29,16 +44,20 @@ void la_gemm(bool ta,
              int64_t ldc) {
     if (m == 0 || n == 0)
         return;
+    enter();
     cblas_sgemm(CblasRowMajor, op(ta), op(tb), (blasint)m, (blasint)n, (blasint)k, alpha,
                 a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+    leave();
 }
 
 void la_gram(
     int64_t m, int64_t n, const float *a, int64_t lda, float *scratch, double *c) {
     for (int64_t begin = 0; begin < m; begin += LA_GRAM_ROWS) {
         int64_t rows = m - begin < LA_GRAM_ROWS ? m - begin : LA_GRAM_ROWS;
+        enter();
         cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (blasint)n, (blasint)rows,
                     1.0f, a + begin * lda, (blasint)lda, 0.0f, scratch, (blasint)n);
+        leave();
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j <= i; j++)
                 c[i * n + j] += (double)scratch[i * n + j];
@@ -51,8 +70,10 @@ void la_gram(
 /* ---- factorisations ---- */
 
 assay_status la_cholesky(int64_t n, double *a) {
+    enter();
     lapack_int info =
         LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
+    leave();
     if (info < 0)
         return err_set(ASSAY_E_INTERNAL, "dpotrf refused argument %d", (int)-info);
     if (info > 0)
@@ -63,17 +84,21 @@ assay_status la_cholesky(int64_t n, double *a) {
 }
 
 assay_status la_cholesky_solve(int64_t n, const double *factor, int64_t m, double *b) {
+    enter();
     lapack_int info =
         LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, (lapack_int)m, factor,
                             (lapack_int)n, b, (lapack_int)n);
+    leave();
     if (info != 0)
         return err_set(ASSAY_E_INTERNAL, "dpotrs refused argument %d", (int)-info);
     return ASSAY_OK;
 }
 
 assay_status la_cholesky_inverse(int64_t n, double *factor) {
+    enter();
     lapack_int info =
         LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, factor, (lapack_int)n);
+    leave();
     if (info < 0)
         return err_set(ASSAY_E_INTERNAL, "dpotri refused argument %d", (int)-info);
     if (info > 0)
@@ -93,16 +118,20 @@ assay_status la_eigen(
     assert(want >= 1 && want <= n);
     ASSAY_TRY(mem_new(ctx, &w, (size_t)n, sizeof *w));
     ASSAY_TRY(mem_new(ctx, &support, 2 * (size_t)want, sizeof *support));
+    enter();
     lapack_int info = LAPACKE_dsyevr_work(
         LAPACK_COL_MAJOR, 'V', 'I', 'U', (lapack_int)n, a, (lapack_int)n, 0, 0, first,
         last, 0, &found, w, vector, (lapack_int)n, support, &need, -1, &ineed, -1);
+    leave();
     if (info == 0) {
         ASSAY_TRY(mem_new(ctx, &work, (size_t)need, sizeof *work));
         ASSAY_TRY(mem_new(ctx, &iwork, (size_t)ineed, sizeof *iwork));
+        enter();
         info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'V', 'I', 'U', (lapack_int)n, a,
                                    (lapack_int)n, 0, 0, first, last, 0, &found, w, vector,
                                    (lapack_int)n, support, work, (lapack_int)need, iwork,
                                    ineed);
+        leave();
     }
     if (info != 0 || found != want)
         ASSAY_FAIL(ASSAY_E_NUMERIC,
