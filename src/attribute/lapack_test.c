@@ -1,6 +1,7 @@
 /* The adapter against plain C in f64. */
 #include "attribute/linalg.h"
 
+#include "base/pool.h"
 #include "base/rng.h"
 #include "base/testing.h"
 
@@ -116,12 +117,48 @@ static void test_eigen(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Products on several threads at once equal those on one: the library below has no locks.
+ */
+enum { SIDE = 96, PRODUCTS = 400 };
+
+typedef struct products {
+    const float *a;
+    float *c; /* [PRODUCTS, SIDE, SIDE] */
+} products;
+
+static assay_status multiply(void *arg, int worker, size_t begin, size_t end) {
+    const products *p = arg;
+    (void)worker;
+    for (size_t i = begin; i < end; i++)
+        la_gemm(false, true, SIDE, SIDE, SIDE, 1.0f, p->a + i, SIDE, p->a + 2 * i, SIDE,
+                0.0f, p->c + i * SIDE * SIDE, SIDE);
+    return ASSAY_OK;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    size_t n = SIDE * SIDE + 2 * PRODUCTS, out = (size_t)PRODUCTS * SIDE * SIDE;
+    float *a = calloc(n, sizeof *a), *one = calloc(out, sizeof *one),
+          *four = calloc(out, sizeof *four);
+    assert_true(a && one && four);
+    fill(a, n, 9);
+    for (int threads = 1; threads <= 4; threads += 3) {
+        assay_ctx *ctx = test_ctx(threads);
+        products p = {a, threads == 1 ? one : four};
+        assert_ok(assay_parallel_for(ctx, PRODUCTS, 1, multiply, &p));
+        assay_ctx_destroy(ctx);
+    }
+    assert_memory_equal(one, four, out * sizeof *one);
+    free(a);
+    free(one);
+    free(four);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_self_check),
-        cmocka_unit_test(test_gemm),
-        cmocka_unit_test(test_cholesky),
-        cmocka_unit_test(test_eigen),
+        cmocka_unit_test(test_self_check), cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_cholesky),   cmocka_unit_test(test_eigen),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
