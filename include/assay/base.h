@@ -126,7 +126,7 @@ ASSAY_API void assay_ctx_resume(assay_ctx *ctx);
 /** The thread budget. */
 ASSAY_API int assay_ctx_threads(const assay_ctx *ctx);
 
-/** The instruction set in use: "none", "avx2", "avx512". ASSAY_ISA lowers it. @threads
+/** The instruction set in use: "none", "avx2", "avx512", "avx512v". ASSAY_ISA lowers it. @threads
  * safe */
 ASSAY_API const char *assay_isa_name(void);
 

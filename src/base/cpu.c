@@ -29,7 +29,10 @@ cpu_isa cpu_detect(void) {
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
         return CPU_AVX2;
-    return CPU_AVX512;
+    if (!__builtin_cpu_supports("avx512vbmi") || !__builtin_cpu_supports("avx512vbmi2") ||
+        !__builtin_cpu_supports("avx512vnni"))
+        return CPU_AVX512;
+    return CPU_AVX512V;
 }
 #else
 static bool detect_crc32c(void) {
@@ -43,7 +46,8 @@ cpu_isa cpu_detect(void) {
 }
 #endif
 
-static const char *const cpu_words[CPU_ISA_COUNT] = {"none", "avx2", "avx512"};
+static const char *const cpu_words[CPU_ISA_COUNT] = {"none", "avx2", "avx512",
+                                                      "avx512v"};
 
 bool cpu_isa_parse(cpu_isa *out, const char *word) {
     for (int i = 0; i < CPU_ISA_COUNT; i++) {

@@ -7,12 +7,13 @@
 typedef enum cpu_isa {
     CPU_NONE = 0,  /* what every processor of the architecture has */
     CPU_AVX2 = 1,  /* AVX2, FMA, F16C */
-    CPU_AVX512 = 2 /* and AVX-512 F, BW, VL, DQ */
+    CPU_AVX512 = 2, /* and AVX-512 F, BW, VL, DQ */
+    CPU_AVX512V = 3 /* and AVX-512 VBMI, VBMI2, VNNI: bytes shuffled and multiplied */
 } cpu_isa;
-#define CPU_ISA_COUNT 3
+#define CPU_ISA_COUNT 4
 
 cpu_isa cpu_detect(void); /* what processor and system offer */
-/* "none", "avx2", "avx512"; false if it is none of these. */
+/* "none", "avx2", "avx512", "avx512v"; false if it is none of these. */
 bool cpu_isa_parse(cpu_isa *out, const char *word);
 const char *cpu_isa_word(cpu_isa isa);
 /* What to use: the detected one, lowered by the environment's ASSAY_ISA. Settled at first

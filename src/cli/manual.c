@@ -75,7 +75,7 @@ static void closing(text *t, const manual_form *form) {
                "Threads to work with, where --threads is not given.");
     form->item(
         t, "ASSAY_ISA", "",
-        "The widest instructions to use: none, avx2 or avx512. Unless set: what the "
+        "The widest instructions to use: none, avx2, avx512 or avx512v. Unless set: what the "
         "processor has.");
     form->item(t, "ASSAY_VERBOSE", "",
                "Words between commas; the library then explains its decisions, with -v.");

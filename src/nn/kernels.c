@@ -7,6 +7,7 @@ const nn_kernels *nn_kernels_get(void) {
 #if defined(__x86_64__)
     switch (cpu_isa_used()) {
     case CPU_AVX512:
+    case CPU_AVX512V:
         return &nn_kernels_avx512;
     case CPU_AVX2:
         return &nn_kernels_avx2;

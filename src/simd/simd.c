@@ -13,6 +13,7 @@ const simd_table *simd_for(cpu_isa isa) {
     case CPU_AVX2:
         return &simd_table_avx2;
     case CPU_AVX512:
+    case CPU_AVX512V:
         return &simd_table_avx512;
 #endif
     case CPU_NONE:
