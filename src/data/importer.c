@@ -104,6 +104,7 @@ void import_list_free(import_list *l) {
     mem_free(l->ctx, l->class_name);
     mem_free(l->ctx, l->note);
     mem_free(l->ctx, l->row);
+    mem_free(l->ctx, l->column);
     buf_free(&l->ids);
     *l = import_list_make(l->ctx);
 }
@@ -132,6 +133,34 @@ assay_status import_add_class(import_list *l, const char *name) {
                            l->classes + 1, sizeof *l->class_name));
     ASSAY_TRY(mem_strdup(l->ctx, &l->class_name[l->classes], name));
     l->classes++;
+done:
+    return status;
+}
+
+static bool name_is_plain(const char *name) {
+    size_t n = strlen(name);
+    for (size_t i = 0; i < n; i++)
+        if (name[i] < 0x20 || name[i] > 0x7E)
+            return false;
+    return n > 0 && n <= 16;
+}
+
+assay_status import_add_column(import_list *l, const import_column *c) {
+    assay_status status = ASSAY_OK;
+    bool taken = (!l->no_image && strcmp(c->name, "image") == 0) ||
+                 (!l->no_label && strcmp(c->name, "label") == 0);
+    for (size_t i = 0; i < l->columns; i++)
+        taken = taken || strcmp(l->column[i].name, c->name) == 0;
+    if (taken)
+        ASSAY_FAIL(ASSAY_E_INVALID, "two columns are called '%s'", c->name);
+    if (!name_is_plain(c->name))
+        ASSAY_FAIL(ASSAY_E_INVALID,
+                   "'%s' can't name a field: 1 to 16 printable ASCII characters can",
+                   c->name);
+    if (l->columns == l->column_cap)
+        ASSAY_TRY(mem_grow(l->ctx, &l->column, l->columns, &l->column_cap, l->columns + 1,
+                           sizeof *l->column));
+    l->column[l->columns++] = *c;
 done:
     return status;
 }
@@ -165,11 +194,15 @@ size_t import_count(const import_list *l, import_split split) {
 
 assay_status import_list_check(const import_list *l, const char *path) {
     if (l->rows == 0) {
-        err_set(ASSAY_E_FORMAT, "no images found");
+        err_set(ASSAY_E_FORMAT, "no %s found", l->no_image ? "rows" : "images");
         err_where("%s", path);
-        err_help("give a folder that holds one folder of JPEG or PNG images per class");
+        if (!l->no_image)
+            err_help(
+                "give a folder that holds one folder of JPEG or PNG images per class");
         return ASSAY_E_FORMAT;
     }
+    if (l->no_label)
+        return ASSAY_OK;
     for (size_t i = 1; i < l->rows; i++)
         if (l->row[i].label != l->row[0].label)
             return ASSAY_OK;
@@ -184,6 +217,11 @@ assay_status import_list_check(const import_list *l, const char *path) {
 void import_image_free(import_image *im) {
     mem_free(im->ctx, im->own);
     *im = (import_image){.ctx = im->ctx};
+}
+
+void import_cell_free(import_cell *c) {
+    mem_free(c->ctx, c->own);
+    *c = (import_cell){.ctx = c->ctx};
 }
 
 assay_status import_path(char out[IMPORT_PATH_BYTES], const char *root, const char *rel) {
