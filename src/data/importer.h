@@ -5,6 +5,7 @@
 #ifndef DATA_IMPORTER_H
 #define DATA_IMPORTER_H
 
+#include "base/buf.h"
 #include "file/beton.h"
 
 enum { IMPORT_PATH_BYTES = 4096, IMPORT_MAX_CLASSES = 1 << 20 };
