@@ -12,12 +12,19 @@ size_t output_type_bytes(output_type t);
 
 typedef struct image_output {
     output_type type;
-    bool planar;  /* C, H, W instead of H, W, C */
-    int channels; /* 3, or 1: luma (.299 .587 .114, rounded as image room's luma does) */
+    bool planar;              /* C, H, W instead of H, W, C */
+    int channels;             /* 3, or 1; a resampler makes 1 of its 3 by output_luma */
     float scale[3], shift[3]; /* float = byte * scale + shift, by one fused multiply-add;
                                  bytes are stored as they are */
     bool stream; /* the consumer reads much later: stores may pass the cache by */
 } image_output;
+
+/* Luma of BT.601, rounded: (19595 R + 38470 G + 7471 B + 32768) / 65536. Grey stays what
+ * it is. `out` may be `rgb`. */
+void output_luma(uint8_t *out, const uint8_t *rgb, size_t pixels);
+
+/* R, G, B bytes into three planes, `stride` bytes apart. */
+void output_split(uint8_t *planes, size_t stride, const uint8_t *rgb, size_t pixels);
 
 /* height x width x channels bytes into `out`. Every instruction set gives the same bits.
  * @threads safe */
