@@ -16,6 +16,9 @@ enum rng_stream {
     RNG_SELFTEST = 6,
     RNG_BOOTSTRAP = 7,
     RNG_TEST = 8,
+    RNG_ORDER_BLOCK = 16,  /* which blocks a window of quasi-random opens */
+    RNG_ORDER_WINDOW = 17, /* and the rows of a window among themselves */
+    RNG_ORDER_DRAW = 18,   /* weighted draws */
     RNG_TRANSFORM = 1000 /* + the transform's place in the pipeline */
 };
 

@@ -229,7 +229,8 @@ assay_status loader_epoch(loader *l, uint32_t epoch) {
         halt(l);
     }
     l->epoch = epoch;
-    l->order->begin(&l->state, l->m.n_rows, l->m.seed, epoch);
+    l->order->begin(&l->state, &(order_setup){.n = l->m.n_rows, .seed = l->m.seed},
+                    epoch);
     l->batches = loader_batches(l);
     l->next_make = l->next_take = 0;
     l->holding = false;

@@ -1,8 +1,9 @@
 /* A keyed permutation, new in each epoch, without a table. */
 #include "data/order.h"
 
-static void begin(order_state *s, uint64_t n, uint64_t seed, uint32_t epoch) {
-    *s = (order_state){.n = n, .perm = rng_perm_make(n, seed, RNG_ORDER, epoch)};
+static void begin(order_state *s, const order_setup *setup, uint32_t epoch) {
+    *s = (order_state){.n = setup->n,
+                       .perm = rng_perm_make(setup->n, setup->seed, RNG_ORDER, epoch)};
 }
 
 static uint64_t at(const order_state *s, uint64_t i) {

@@ -1,10 +1,9 @@
 /* First to last, every epoch. */
 #include "data/order.h"
 
-static void begin(order_state *s, uint64_t n, uint64_t seed, uint32_t epoch) {
-    (void)seed;
+static void begin(order_state *s, const order_setup *setup, uint32_t epoch) {
     (void)epoch;
-    *s = (order_state){.n = n};
+    *s = (order_state){.n = setup->n};
 }
 
 static uint64_t at(const order_state *s, uint64_t i) {
