@@ -6,7 +6,7 @@
 
 typedef enum cpu_isa {
     CPU_NONE = 0,  /* what every processor of the architecture has */
-    CPU_AVX2 = 1,  /* AVX2, FMA, F16C */
+    CPU_AVX2 = 1,  /* AVX2, FMA, F16C, BMI, BMI2 */
     CPU_AVX512 = 2, /* and AVX-512 F, BW, VL, DQ */
     CPU_AVX512V = 3 /* and AVX-512 VBMI, VBMI2, VNNI: bytes shuffled and multiplied */
 } cpu_isa;

@@ -1,0 +1,60 @@
+/* Fancy chroma upsampling and YCbCr to RGB, as in libjpeg's jdsample.c and jdcolor.c. */
+#include "image/jpeg/kernels.h"
+
+enum { /* in 16 bits of fraction */
+       CR_TO_RED = 91881,
+       CB_TO_GREEN = -22554,
+       CR_TO_GREEN = -46802,
+       CB_TO_BLUE = 116130,
+       HALF = 1 << 15
+};
+
+static uint8_t clamp(int v) {
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static void put_pixel(uint8_t *const rgb[3], int i, int y, int cb, int cr) {
+    cb -= 128;
+    cr -= 128;
+    rgb[0][i] = clamp(y + ((CR_TO_RED * cr + HALF) >> 16));
+    rgb[1][i] = clamp(y + ((CB_TO_GREEN * cb + CR_TO_GREEN * cr + HALF) >> 16));
+    rgb[2][i] = clamp(y + ((CB_TO_BLUE * cb + HALF) >> 16));
+}
+
+void jpg_blend_rows_c(uint16_t *out, const uint8_t *near, const uint8_t *far, int n) {
+    for (int i = 0; i < n; i++)
+        out[i] = (uint16_t)(3 * near[i] + far[i]);
+}
+
+void jpg_blend_rows_u8_c(
+    uint8_t *out, const uint8_t *near, const uint8_t *far, int n, int bias) {
+    for (int i = 0; i < n; i++)
+        out[i] = (uint8_t)((3 * near[i] + far[i] + bias) >> 2);
+}
+
+void jpg_color_h1_c(uint8_t *const rgb[3],
+                    const uint8_t *y,
+                    const uint8_t *cb,
+                    const uint8_t *cr,
+                    int n) {
+    for (int i = 0; i < n; i++)
+        put_pixel(rgb, i, y[i], cb[i], cr[i]);
+}
+
+/* 3 parts of the sample above a pixel, 1 of the next one on its side. Rounding is up for
+ * even pixels and down for odd ones (by quarters), or the other way about (whole). */
+static int blend(const uint16_t *c, int i, int shift) {
+    int bias = shift == 4 ? (i & 1 ? 7 : 8) : (i & 1 ? 2 : 1);
+    c += i >> 1;
+    return (3 * c[0] + c[i & 1 ? 1 : -1] + bias) >> shift;
+}
+
+void jpg_color_h2_c(uint8_t *const rgb[3],
+                    const uint8_t *y,
+                    const uint16_t *cb,
+                    const uint16_t *cr,
+                    int n,
+                    int shift) {
+    for (int i = 0; i < n; i++)
+        put_pixel(rgb, i, y[i], blend(cb, i, shift), blend(cr, i, shift));
+}

@@ -1,0 +1,219 @@
+/* Our decoder against libjpeg-turbo's on JPEGs written for it: every arrangement of
+ * chroma, restart intervals, qualities and small sizes, whole and in windows, with and
+ * without an index, by every instruction set, with memory too tight for a slip. */
+#include "base/testing.h"
+#include "image/jpeg/decoder.h"
+#include "image/testing.h"
+
+#include <jpeglib.h>
+
+typedef struct kind {
+    int components, h, v; /* of luma; chroma is 1 x 1 */
+    int quality, restart;
+    bool optimized, progressive;
+} kind;
+
+/* Slopes, edges and noise. */
+static void scene(image *im, int w, int h, rng *r) {
+    assert_ok(image_resize_storage(im, w, h));
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            uint8_t *p = im->rgb + ((size_t)y * (size_t)w + (size_t)x) * 3;
+            p[0] = (uint8_t)(x * 255 / w);
+            p[1] = (uint8_t)(y * 255 / h + (int)rng_below(r, 20));
+            p[2] = (x / 8 + y / 8) % 2 ? (uint8_t)rng_u32(r) : 30;
+        }
+}
+
+/* Encodes by a kind; the bytes are the caller's to free. */
+static uint8_t *encode(const image *im, const kind *k, unsigned long *n) {
+    struct jpeg_compress_struct c;
+    struct jpeg_error_mgr e;
+    uint8_t *out = NULL;
+    *n = 0;
+    c.err = jpeg_std_error(&e);
+    jpeg_create_compress(&c);
+    jpeg_mem_dest(&c, &out, n);
+    c.image_width = (JDIMENSION)im->width;
+    c.image_height = (JDIMENSION)im->height;
+    c.input_components = 3;
+    c.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&c);
+    if (k->components == 1)
+        jpeg_set_colorspace(&c, JCS_GRAYSCALE);
+    jpeg_set_quality(&c, k->quality, TRUE);
+    c.comp_info[0].h_samp_factor = k->h;
+    c.comp_info[0].v_samp_factor = k->v;
+    c.restart_interval = (unsigned)k->restart;
+    c.optimize_coding = k->optimized;
+    if (k->progressive)
+        jpeg_simple_progression(&c);
+    jpeg_start_compress(&c, TRUE);
+    while (c.next_scanline < c.image_height) {
+        JSAMPROW row = im->rgb + (size_t)c.next_scanline * (size_t)im->width * 3;
+        (void)jpeg_write_scanlines(&c, &row, 1);
+    }
+    jpeg_finish_compress(&c);
+    jpeg_destroy_compress(&c);
+    return out;
+}
+
+typedef struct bench {
+    assay_ctx *ctx;
+    jpeg_decoder *decoder;
+    image source, whole;
+    kept_rows kept;
+    buf index;
+    rng r;
+    int seen;
+} bench;
+
+static bench begin(uint64_t seed) {
+    bench b = {.ctx = test_ctx(1)};
+    assert_ok(jpeg_decoder_create(&b.decoder, b.ctx));
+    b.source = image_make(b.ctx);
+    b.whole = image_make(b.ctx);
+    b.index = buf_make(b.ctx);
+    b.r = rng_at(seed, RNG_TEST, 0, 0);
+    return b;
+}
+
+static void end(bench *b) {
+    kept_free(&b->kept);
+    buf_free(&b->index);
+    image_free(&b->source);
+    image_free(&b->whole);
+    jpeg_decoder_destroy(b->decoder);
+    assay_ctx_destroy(b->ctx);
+}
+
+static void check_window(
+    bench *b, const uint8_t *jpeg, size_t n, const jpeg_index *index, image_box box) {
+    row_sink sink = kept_begin(&b->kept, box.width, box.height);
+    assert_ok(jpeg_decode_window(b->decoder, jpeg, n, index, &box, &sink));
+    if (!kept_equals(&b->kept, &b->whole, &box))
+        fail_msg("%d x %d: %d x %d at %d, %d differs", b->whole.width, b->whole.height,
+                 box.width, box.height, box.x, box.y);
+    b->seen++;
+}
+
+/* Whole and some windows, with and without an index. */
+static void check_jpeg(bench *b, const uint8_t *jpeg, size_t n, int windows) {
+    static const int intervals[] = {1, 4, 8, 16, 32};
+    assert_ok(image_decode(&b->whole, jpeg, n, NULL));
+    int w = b->whole.width, h = b->whole.height;
+    buf_clear(&b->index);
+    assert_ok(
+        jpeg_index_build(&b->index, b->decoder, jpeg, n, intervals[rng_below(&b->r, 5)]));
+    jpeg_index index = {(const uint8_t *)b->index.data, b->index.len};
+    assert_true(jpeg_index_matches(&index, jpeg, n));
+    for (int i = -1; i < windows; i++) {
+        image_box box = i < 0 ? (image_box){0, 0, w, h}
+                              : draw_window(&b->r, w, h, i % 2 ? 40 : w + h);
+        check_window(b, jpeg, n, NULL, box);
+        check_window(b, jpeg, n, &index, box);
+    }
+}
+
+/* Any set and number of streams, now with exact memory, now with what is there. */
+static void tune(bench *b) {
+    cpu_isa isa = (cpu_isa)rng_below(&b->r, (uint64_t)cpu_detect() + 1);
+    jpg_decoder_tune(b->decoder, isa, 1 + (int)rng_below(&b->r, JPG_STREAMS_MAX),
+                     rng_below(&b->r, 2) == 0);
+}
+
+static const kind kinds[] = {
+    {.components = 3, .h = 2, .v = 2, .quality = 90},
+    {.components = 3, .h = 2, .v = 2, .quality = 30, .optimized = true},
+    {.components = 3, .h = 2, .v = 2, .quality = 100, .restart = 3},
+    {.components = 3, .h = 2, .v = 1, .quality = 95},
+    {.components = 3, .h = 2, .v = 1, .quality = 75, .restart = 1},
+    {.components = 3, .h = 1, .v = 2, .quality = 85},
+    {.components = 3, .h = 1, .v = 2, .quality = 50, .restart = 7},
+    {.components = 3, .h = 1, .v = 1, .quality = 100},
+    {.components = 3, .h = 1, .v = 1, .quality = 60, .restart = 2, .optimized = true},
+    {.components = 1, .h = 1, .v = 1, .quality = 80},
+    {.components = 1, .h = 2, .v = 2, .quality = 90, .restart = 5},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static void every_kind(void **state) {
+    (void)state;
+    bench b = begin(1);
+    for (int i = 0; i < 8 * KINDS; i++) {
+        int w = 5 + (int)rng_below(&b.r, i < KINDS ? 300 : 90);
+        int h = 5 + (int)rng_below(&b.r, i < KINDS ? 300 : 90);
+        unsigned long n;
+        scene(&b.source, w, h, &b.r);
+        uint8_t *jpeg = encode(&b.source, &kinds[i % KINDS], &n);
+        tune(&b);
+        check_jpeg(&b, jpeg, n, 6);
+        free(jpeg);
+    }
+    assert_int_equal(b.seen, 8 * KINDS * 14);
+    end(&b);
+}
+
+/* Sizes from 1 x 1 on. Where chroma is too narrow to be interpolated, nothing is decoded,
+ * and the sink hears nothing. */
+static void small_sizes(void **state) {
+    (void)state;
+    bench b = begin(2);
+    int refused = 0;
+    for (int h = 1; h <= 40; h += h < 18 ? 1 : 5)
+        for (int w = 1; w <= 40; w += w < 18 ? 1 : 5) {
+            const kind *k = &kinds[rng_below(&b.r, KINDS)];
+            unsigned long n;
+            scene(&b.source, w, h, &b.r);
+            uint8_t *jpeg = encode(&b.source, k, &n);
+            image_box box = {0, 0, w, h};
+            tune(&b);
+            if (k->components == 3 && k->h == 2 && w <= 4) {
+                row_sink sink = kept_begin(&b.kept, w, h);
+                assert_fails(ASSAY_E_UNSUPPORTED,
+                             jpeg_decode_window(b.decoder, jpeg, n, NULL, &box, &sink));
+                assert_int_equal(b.kept.next, 0);
+                refused++;
+            } else {
+                check_jpeg(&b, jpeg, n, 3);
+            }
+            free(jpeg);
+        }
+    assert_true(refused > 20);
+    assert_true(b.seen > 2000);
+    end(&b);
+}
+
+/* What is not ours is refused before any row. */
+static void other_kinds(void **state) {
+    (void)state;
+    static const kind others[] = {
+        {.components = 3, .h = 2, .v = 2, .quality = 90, .progressive = true},
+        {.components = 3, .h = 4, .v = 1, .quality = 90},
+    };
+    bench b = begin(3);
+    image_box box = {0, 0, 20, 20};
+    for (int i = 0; i < 2; i++) {
+        unsigned long n;
+        scene(&b.source, 40, 30, &b.r);
+        uint8_t *jpeg = encode(&b.source, &others[i], &n);
+        row_sink sink = kept_begin(&b.kept, 20, 20);
+        assert_fails(ASSAY_E_UNSUPPORTED,
+                     jpeg_decode_window(b.decoder, jpeg, n, NULL, &box, &sink));
+        assert_int_equal(b.kept.next, 0);
+        assert_fails(ASSAY_E_UNSUPPORTED,
+                     jpeg_index_build(&b.index, b.decoder, jpeg, n, 8));
+        assert_int_equal(b.index.len, 0);
+        free(jpeg);
+    }
+    end(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind),
+        cmocka_unit_test(small_sizes),
+        cmocka_unit_test(other_kinds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
