@@ -31,24 +31,48 @@ data_source_put(const data_source *s, const char *name, const void *data, size_t
         abort();
 }
 
-static inline void data_source_run(const data_source *s, const char *importer) {
+/* Every value of a row. Sources whose files are only looked at when they are fetched may
+ * fail then. */
+static inline void data_source_row(const data_importer *d,
+                                   const void *state,
+                                   const import_list *list,
+                                   size_t row,
+                                   import_image *im,
+                                   import_cell *cell) {
+    if (!list->no_label &&
+        (list->row[row].label < 0 || (size_t)list->row[row].label >= list->classes))
+        abort();
+    fuzz_touch(import_id(list, row), 1);
+    if (!list->no_image && d->fetch(state, list, row, im) == ASSAY_OK)
+        fuzz_touch(im->data, im->bytes);
+    for (size_t c = 0; c < list->columns; c++) {
+        beton_type type = list->column[c].type;
+        if (d->fetch_cell(state, list, row, c, cell) == ASSAY_OK && type != BETON_INT &&
+            type != BETON_FLOAT)
+            fuzz_touch(cell->data, cell->bytes);
+    }
+}
+
+/* `name`: the file that is opened; NULL: the folder. */
+static inline void
+data_source_run(const data_source *s, const char *importer, const char *name) {
     const data_importer *d;
     void *state;
+    char path[160];
     import_list list = import_list_make(fuzz_ctx());
     import_image im = {.ctx = fuzz_ctx()};
+    import_cell cell = {.ctx = fuzz_ctx()};
+    (void)snprintf(path, sizeof path, "%s%s%s", s->folder, name ? "/" : "",
+                   name ? name : "");
     fuzz_must(importer_find(&d, importer));
-    (void)d->detect(fuzz_ctx(), s->folder);
-    if (d->open(&state, &list, fuzz_ctx(), s->folder) == ASSAY_OK) {
-        for (size_t row = 0; row < list.rows; row++) {
-            if (list.row[row].label < 0 || (size_t)list.row[row].label >= list.classes)
-                abort();
-            fuzz_touch(import_id(&list, row), 1);
-            fuzz_must(d->fetch(state, &list, row, &im));
-            fuzz_touch(im.data, im.bytes);
-        }
+    (void)d->detect(fuzz_ctx(), path);
+    if (d->open(&state, &list, fuzz_ctx(), path) == ASSAY_OK) {
+        for (size_t row = 0; row < list.rows; row++)
+            data_source_row(d, state, &list, row, &im, &cell);
         d->close(state);
     }
     import_image_free(&im);
+    import_cell_free(&cell);
     import_list_free(&list);
 }
 

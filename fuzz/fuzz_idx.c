@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     data_source_put(&s, name, data + HEAD, labels);
     (void)snprintf(name, sizeof name, "t10k-images-idx3-ubyte%s", ends[data[0] % 3]);
     data_source_put(&s, name, data + HEAD + labels, n - HEAD - labels);
-    data_source_run(&s, "idx");
+    data_source_run(&s, "idx", NULL);
     data_source_end(&s);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -108,23 +109,20 @@ done:
 
 /* ---- mapping ---- */
 
-assay_status os_map_file(os_map *out, const char *path, bool writable) {
-    *out = (os_map){.fd = -1, .writable = writable};
-    struct stat st;
-    int fd;
-    assay_status status = open_file(&fd, &st, path, writable ? O_RDWR : O_RDONLY);
-    if (status != ASSAY_OK)
-        return status;
-    if (!S_ISREG(st.st_mode)) {
+/* Maps a file of known size, whose descriptor it takes. */
+static assay_status map_open(
+    os_map *out, int fd, const struct stat *st, const char *path, bool writable) {
+    assay_status status = ASSAY_OK;
+    if (!S_ISREG(st->st_mode)) {
         status = err_set(ASSAY_E_IO, "is not a regular file");
-    } else if (st.st_size > 0) {
+    } else if (st->st_size > 0) {
         int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-        void *data = mmap(NULL, (size_t)st.st_size, prot, MAP_SHARED, fd, 0);
+        void *data = mmap(NULL, (size_t)st->st_size, prot, MAP_SHARED, fd, 0);
         if (data == MAP_FAILED) {
             status = err_errno(ASSAY_E_IO, errno, "can't map");
         } else {
             out->data = data;
-            out->bytes = (size_t)st.st_size;
+            out->bytes = (size_t)st->st_size;
         }
     }
     if (status != ASSAY_OK) {
@@ -134,6 +132,26 @@ assay_status os_map_file(os_map *out, const char *path, bool writable) {
     }
     out->fd = fd;
     return ASSAY_OK;
+}
+
+assay_status os_map_file(os_map *out, const char *path, bool writable) {
+    *out = (os_map){.fd = -1, .writable = writable};
+    struct stat st;
+    int fd;
+    assay_status status = open_file(&fd, &st, path, writable ? O_RDWR : O_RDONLY);
+    return status != ASSAY_OK ? status : map_open(out, fd, &st, path, writable);
+}
+
+assay_status os_map_fd(os_map *out, int fd, const char *path) {
+    *out = (os_map){.fd = -1};
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        assay_status status = err_errno(ASSAY_E_IO, errno, "can't look at");
+        err_where("%s", path);
+        (void)close(fd);
+        return status;
+    }
+    return map_open(out, fd, &st, path, false);
 }
 
 void os_unmap(os_map *m) {
@@ -149,6 +167,59 @@ assay_status os_map_sync(os_map *m, const char *path) {
         assay_status status = err_errno(ASSAY_E_INVALID, errno, "can't write");
         err_where("%s", path);
         return status;
+    }
+    return ASSAY_OK;
+}
+
+/* ---- files without a name ---- */
+
+static const char *temporary_folder(void) {
+    static const char *const names[] = {"ASSAY_CACHE", "TMPDIR"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *folder = getenv(names[i]);
+        if (folder != NULL && folder[0] != '\0')
+            return folder;
+    }
+    return "/tmp";
+}
+
+assay_status os_temporary(int *fd) {
+    char path[4096];
+    const char *folder = temporary_folder();
+    *fd = -1;
+    int n = snprintf(path, sizeof path, "%s/assay-XXXXXX", folder);
+    if (n < 0 || n >= (int)sizeof path)
+        return err_set(ASSAY_E_INVALID, "the temporary folder's name is too long");
+    *fd = mkstemp(path);
+    if (*fd < 0 || unlink(path) != 0 || fcntl(*fd, F_SETFD, FD_CLOEXEC) != 0) {
+        assay_status status =
+            err_errno(ASSAY_E_INVALID, errno, "can't make a temporary file");
+        err_where("%s", folder);
+        err_help("set TMPDIR to a folder that can be written to");
+        if (*fd >= 0)
+            (void)close(*fd);
+        *fd = -1;
+        return status;
+    }
+    return ASSAY_OK;
+}
+
+assay_status os_append(int fd, const void *data, size_t bytes) {
+    const char *p = data;
+    while (bytes > 0) {
+        ssize_t n = write(fd, p, bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            int err = n < 0 ? errno : EIO;
+            assay_status status = err_errno(err == EFBIG ? ASSAY_E_NOSPC : ASSAY_E_IO, err,
+                                            "can't write a temporary file");
+            err_where("%s", temporary_folder());
+            err_help("free some space, or set TMPDIR to a larger disk");
+            return status;
+        }
+        p += n;
+        bytes -= (size_t)n;
     }
     return ASSAY_OK;
 }

@@ -24,11 +24,20 @@ typedef struct os_map {
     bool writable;
 } os_map;
 ASSAY_MUST_CHECK assay_status os_map_file(os_map *out, const char *path, bool writable);
+/* The same of an open file, which is taken: closed by os_unmap, or here on failure. */
+ASSAY_MUST_CHECK assay_status os_map_fd(os_map *out, int fd, const char *path);
 void os_unmap(os_map *m); /* accepts a zeroed one */
 ASSAY_MUST_CHECK assay_status os_map_sync(os_map *m,
                                           const char *path); /* msync + fsync */
 /* Tells the kernel that [offset, offset + bytes) is not needed in memory for now. */
 void os_map_forget(os_map *m, size_t offset, size_t bytes);
+
+/* A file without a name, for what does not fit memory: it is gone when it is closed,
+ * however the process ends. Lies in the first of ASSAY_CACHE, TMPDIR and /tmp that is set.
+ * INVALID where that can't be written to. */
+ASSAY_MUST_CHECK assay_status os_temporary(int *fd);
+/* Appends to it. NOSPC, IO. */
+ASSAY_MUST_CHECK assay_status os_append(int fd, const void *data, size_t bytes);
 
 bool os_exists(const char *path);
 bool os_is_dir(const char *path);

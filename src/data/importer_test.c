@@ -3,44 +3,6 @@
 
 #include <assay/data.h>
 
-typedef struct opened {
-    const data_importer *importer;
-    void *state;
-    import_list list;
-} opened;
-
-static assay_status open_source(opened *o, assay_ctx *ctx, const char *path) {
-    assay_status status = importer_detect(&o->importer, ctx, path);
-    o->list = import_list_make(ctx);
-    o->state = NULL;
-    if (status == ASSAY_OK)
-        status = o->importer->open(&o->state, &o->list, ctx, path);
-    if (status == ASSAY_OK)
-        status = import_list_check(&o->list, path);
-    return status;
-}
-
-static void close_source(opened *o) {
-    if (o->importer != NULL)
-        o->importer->close(o->state);
-    import_list_free(&o->list);
-}
-
-/* Opening must fail with this status, these words and this place. */
-static void assert_refused(assay_ctx *ctx,
-                           const char *path,
-                           assay_status code,
-                           const char *what,
-                           const char *where) {
-    opened o;
-    assert_fails(code, open_source(&o, ctx, path));
-    const assay_error *e = assay_last_error();
-    if (strstr(e->message, what) == NULL || strstr(e->where, where) == NULL)
-        fail_msg("'%s' at '%s', expected '%s' at '%s'", e->message, e->where, what,
-                 where);
-    close_source(&o);
-}
-
 /* ---- idx ---- */
 
 static void idx_lists_and_fetches(void **unused) {
@@ -255,6 +217,65 @@ static void cifar_refuses(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
+/* ---- CIFAR-100 ---- */
+
+static void cifar100_lists_and_fetches(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = test_ctx(1);
+    test_scratch s = test_scratch_begin();
+    buf b = buf_make(ctx), packed = buf_make(ctx), names = buf_make(ctx);
+    cifar100_records(&b, 12, 0);
+    put_in(&s, "train.bin", b.data, b.len);
+    opened o;
+    assert_ok(open_source(&o, ctx, s.folder));
+    assert_string_equal(o.importer->name, "cifar100");
+    assert_string_equal(o.list.class_name[99], "99");
+    close_source(&o);
+    for (int i = 0; i < 100; i++)
+        buf_fmt(&names, "fine-%d\n", i);
+    put_buf(&s, "fine_label_names.txt", &names);
+    gzip_stored(&packed, b.data, 5 * 3074);
+    put_buf(&s, "test.bin.gz", &packed);
+    assert_ok(open_source(&o, ctx, s.folder));
+    assert_int_equal(o.list.rows, 17);
+    assert_int_equal(import_count(&o.list, IMPORT_TEST), 5);
+    assert_int_equal(o.list.classes, 100);
+    assert_string_equal(o.list.class_name[7], "fine-7");
+    assert_int_equal(o.list.columns, 1);
+    assert_string_equal(o.list.column[0].name, "coarse");
+    assert_int_equal(o.list.column[0].type, BETON_INT);
+    import_image im = {.ctx = ctx};
+    import_cell cell = {.ctx = ctx};
+    for (size_t row = 0; row < o.list.rows; row++) {
+        size_t k = o.list.row[row].ref & 0xffff;
+        assert_int_equal(o.list.row[row].label, k * 7 % 100);
+        assert_ok(o.importer->fetch(o.state, &o.list, row, &im));
+        assert_ok(o.importer->fetch_cell(o.state, &o.list, row, 0, &cell));
+        assert_int_equal(cell.integer, k % 20);
+        for (size_t i = 0; i < 1024; i++)
+            for (size_t c = 0; c < 3; c++)
+                assert_int_equal(im.data[3 * i + c], test_pixel(k, c * 1024 + i));
+    }
+    import_image_free(&im);
+    import_cell_free(&cell);
+    close_source(&o);
+    /* a coarse label that is too large, and a file that is cut */
+    b.data[3 * 3074] = 20;
+    put_in(&s, "train.bin", b.data, b.len);
+    assert_refused(ctx, s.folder, ASSAY_E_FORMAT, "label 20 where 0 to 19", "record 3");
+    put_in(&s, "train.bin", b.data, b.len - 9);
+    assert_refused(ctx, s.folder, ASSAY_E_FORMAT, "whole number of records", "train.bin");
+    /* without its size and the names it could be anything */
+    assert_ok(os_remove_tree(test_in(&s, "fine_label_names.txt").text));
+    assert_ok(os_remove_tree(test_in(&s, "test.bin.gz").text));
+    opened other;
+    assert_fails(ASSAY_E_FORMAT, open_source(&other, ctx, test_in(&s, "train.bin").text));
+    close_source(&other);
+    buf_free(&b);
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
 /* ---- folders ---- */
 
 static void folder_lists(void **unused) {
@@ -348,14 +369,14 @@ static void folder_refuses(void **unused) {
 static void registry(void **unused) {
     (void)unused;
     const data_importer *d;
-    assert_int_equal(assay_importer_count(), 3);
+    assert_true(assay_importer_count() >= 4);
     for (size_t i = 0; i < assay_importer_count(); i++) {
         assert_ok(importer_find(&d, assay_importer_name(i)));
         assert_true(strlen(assay_importer_summary(i)) > 10);
     }
     assert_null(assay_importer_name(99));
     assert_fails(ASSAY_E_INVALID, importer_find(&d, "imagenet"));
-    assert_non_null(strstr(assay_last_error()->help, "cifar10, folder, idx"));
+    assert_non_null(strstr(assay_last_error()->help, "cifar10, cifar100,"));
     char n[32];
     assert_string_equal(import_number(n, 0), "0");
     assert_string_equal(import_number(n, 999), "999");
@@ -371,6 +392,7 @@ int main(void) {
         cmocka_unit_test(idx_knows_fashion_mnist),
         cmocka_unit_test(cifar_lists_and_fetches),
         cmocka_unit_test(cifar_refuses),
+        cmocka_unit_test(cifar100_lists_and_fetches),
         cmocka_unit_test(folder_lists),
         cmocka_unit_test(folder_finds_splits),
         cmocka_unit_test(folder_refuses),

@@ -1,5 +1,6 @@
-/* Packed files through libarchive: its raw format (no container) with the gzip and xz
- * filters. Tar and zip are importers of their own. */
+/* Packed files through libarchive: its raw format (no container) with the gzip, xz
+ * and zstd filters; and the members of a zip. Tar is read by data/tar.c, which knows
+ * where members lie. */
 #include "data/stream.h"
 
 #include "base/os.h"
@@ -37,9 +38,10 @@ static assay_status begin(stream **out, assay_ctx *ctx, const char *name) {
         ASSAY_FAIL(ASSAY_E_NOMEM, "no memory for reading %s", name);
     if (archive_read_support_filter_gzip(s->a) < ARCHIVE_WARN ||
         archive_read_support_filter_xz(s->a) < ARCHIVE_WARN ||
+        archive_read_support_filter_zstd(s->a) < ARCHIVE_WARN ||
         archive_read_support_format_empty(s->a) < ARCHIVE_WARN ||
         archive_read_support_format_raw(s->a) < ARCHIVE_WARN)
-        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "libarchive was built without gzip or xz");
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "libarchive was built without gzip, xz or zstd");
     *out = s;
     s = NULL;
 done:

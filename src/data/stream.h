@@ -1,4 +1,4 @@
-/* Bytes of a file, unpacked on the way if it is gzip or xz. One-way reading; what it says
+/* Bytes of a file, unpacked on the way if it is gzip, xz or zstd. One-way reading; what it says
  * of its own length is not believed: the reader asks for what it wants. Adapter:
  * libarchive.c. */
 #ifndef DATA_STREAM_H

@@ -82,6 +82,17 @@ static inline void cifar_records(buf *b, size_t n, size_t first) {
     }
 }
 
+static inline void cifar100_records(buf *b, size_t n, size_t first) {
+    for (size_t k = first; k < first + n; k++) {
+        uint8_t labels[2] = {(uint8_t)(k % 20), (uint8_t)(k * 7 % 100)};
+        buf_add(b, labels, 2);
+        for (size_t i = 0; i < 3072; i++) {
+            uint8_t v = test_pixel(k, i);
+            buf_add(b, &v, 1);
+        }
+    }
+}
+
 static inline void
 put_in(const test_scratch *s, const char *name, const void *data, size_t n) {
     test_path p = test_in(s, name);
@@ -96,6 +107,45 @@ static inline void put_buf(const test_scratch *s, const char *name, buf *b) {
     assert_ok(buf_check(b));
     put_in(s, name, b->data, b->len);
     buf_free(b);
+}
+
+/* A source that is open. */
+typedef struct opened {
+    const data_importer *importer;
+    void *state;
+    import_list list;
+} opened;
+
+static inline assay_status open_source(opened *o, assay_ctx *ctx, const char *path) {
+    assay_status status = importer_detect(&o->importer, ctx, path);
+    o->list = import_list_make(ctx);
+    o->state = NULL;
+    if (status == ASSAY_OK)
+        status = o->importer->open(&o->state, &o->list, ctx, path);
+    if (status == ASSAY_OK)
+        status = import_list_check(&o->list, path);
+    return status;
+}
+
+static inline void close_source(opened *o) {
+    if (o->importer != NULL)
+        o->importer->close(o->state);
+    import_list_free(&o->list);
+}
+
+/* Opening must fail with this status, these words and this place. */
+static inline void assert_refused(assay_ctx *ctx,
+                                  const char *path,
+                                  assay_status code,
+                                  const char *what,
+                                  const char *where) {
+    opened o;
+    assert_fails(code, open_source(&o, ctx, path));
+    const assay_error *e = assay_last_error();
+    if (strstr(e->message, what) == NULL || strstr(e->where, where) == NULL)
+        fail_msg("'%s' at '%s', expected '%s' at '%s'", e->message, e->where, what,
+                 where);
+    close_source(&o);
 }
 
 /* train and t10k of so many 5 x 4 images. */
