@@ -64,7 +64,8 @@ assay_status
 importer_detect(const data_importer **out, assay_ctx *ctx, const char *path) {
     int best = 0;
     *out = NULL;
-    if (!os_exists(path)) {
+    bool pattern = strchr(path, '{') != NULL; /* stands for files without being one */
+    if (!os_exists(path) && !pattern) {
         err_set(ASSAY_E_NOTFOUND, "no such file or folder");
         err_where("%s", path);
         return ASSAY_E_NOTFOUND;
@@ -80,8 +81,8 @@ importer_detect(const data_importer **out, assay_ctx *ctx, const char *path) {
         return ASSAY_OK;
     err_set(ASSAY_E_FORMAT, "no importer knows what this is");
     err_where("%s", path);
-    err_help("give a folder with one folder of images per class, idx files or CIFAR-10 "
-             "batches");
+    err_help("give a folder with one folder of images per class, or one of the sources "
+             "that docs/sources.md lists");
     return ASSAY_E_FORMAT;
 }
 

@@ -10,8 +10,8 @@ static void idx_lists_and_fetches(void **unused) {
     assay_ctx *ctx = test_ctx(1);
     test_scratch s = test_scratch_begin();
     put_idx_set(ctx, &s, 7, 4);
-    opened o;
-    assert_ok(open_source(&o, ctx, s.folder));
+    test_source o;
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_string_equal(o.importer->name, "idx");
     assert_int_equal(o.list.rows, 11);
     assert_int_equal(o.list.classes, 3);
@@ -35,17 +35,17 @@ static void idx_lists_and_fetches(void **unused) {
         assert_string_equal(import_id(&o.list, row), id);
     }
     import_image_free(&im);
-    close_source(&o);
+    test_source_close(&o);
     /* one images file alone */
-    assert_ok(open_source(&o, ctx, test_in(&s, "t10k-images-idx3-ubyte").text));
+    assert_ok(test_source_open(&o, ctx, test_in(&s, "t10k-images-idx3-ubyte").text));
     assert_int_equal(o.list.rows, 4);
-    close_source(&o);
+    test_source_close(&o);
     /* names for the classes */
     put_in(&s, "classes.txt", "owl\r\nelk\n\newe\nant\n", 18);
-    assert_ok(open_source(&o, ctx, s.folder));
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_int_equal(o.list.classes, 4);
     assert_string_equal(o.list.class_name[2], "ewe");
-    close_source(&o);
+    test_source_close(&o);
     put_in(&s, "classes.txt", "owl\nelk\n", 8);
     assert_refused(ctx, s.folder, ASSAY_E_FORMAT, "names 2 classes", "labels");
     test_scratch_end(&s);
@@ -62,20 +62,20 @@ static void idx_unpacks_gzip(void **unused) {
     put_in(&s, "train-images-idx3-ubyte.gz", packed.data, packed.len);
     idx_labels(&labels, 9);
     put_in(&s, "train-labels.idx1-ubyte", labels.data, labels.len);
-    opened o;
-    assert_ok(open_source(&o, ctx, s.folder));
+    test_source o;
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_int_equal(o.list.rows, 9);
     import_image im = {.ctx = ctx};
     assert_ok(o.importer->fetch(o.state, &o.list, 8, &im));
     assert_memory_equal(im.data, plain.data + 16 + 8 * 12000, 12000);
-    close_source(&o);
+    test_source_close(&o);
     import_image_free(&im);
     /* cut anywhere, packed data end early; a changed byte breaks the check sum */
     for (size_t n = 1; n < packed.len; n += packed.len / 23) {
         put_in(&s, "train-images-idx3-ubyte.gz", packed.data, n);
-        assert_fails(ASSAY_E_FORMAT, open_source(&o, ctx, s.folder));
+        assert_fails(ASSAY_E_FORMAT, test_source_open(&o, ctx, s.folder));
         assert_non_null(strstr(assay_last_error()->where, "train-images-idx3-ubyte.gz"));
-        close_source(&o);
+        test_source_close(&o);
     }
     put_in(&s, "train-images-idx3-ubyte.gz", packed.data, packed.len / 2);
     assert_refused(ctx, s.folder, ASSAY_E_FORMAT, "end early",
@@ -147,14 +147,14 @@ static void idx_knows_fashion_mnist(void **unused) {
         skip();
     }
     assay_ctx *ctx = test_ctx(1);
-    opened o;
-    assert_ok(open_source(&o, ctx, folder));
+    test_source o;
+    assert_ok(test_source_open(&o, ctx, folder));
     assert_int_equal(import_count(&o.list, IMPORT_TRAIN), 60000);
     assert_int_equal(import_count(&o.list, IMPORT_TEST), 10000);
     assert_int_equal(o.list.classes, 10);
     assert_string_equal(o.list.class_name[9], "Ankle boot");
     assert_int_equal(o.list.row[0].label, 9);
-    close_source(&o);
+    test_source_close(&o);
     assay_ctx_destroy(ctx);
 }
 
@@ -173,8 +173,8 @@ static void cifar_lists_and_fetches(void **unused) {
     put_buf(&s, "data_batch_2.bin.gz", &packed);
     cifar_records(&b, 3, 16);
     put_buf(&s, "test_batch.bin", &b);
-    opened o;
-    assert_ok(open_source(&o, ctx, s.folder));
+    test_source o;
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_string_equal(o.importer->name, "cifar10");
     assert_int_equal(o.list.rows, 19);
     assert_int_equal(import_count(&o.list, IMPORT_TEST), 3);
@@ -187,12 +187,12 @@ static void cifar_lists_and_fetches(void **unused) {
         for (size_t c = 0; c < 3; c++)
             assert_int_equal(im.data[3 * i + c], test_pixel(12, c * 1024 + i));
     import_image_free(&im);
-    close_source(&o);
+    test_source_close(&o);
     put_in(&s, "batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n", 21);
-    assert_ok(open_source(&o, ctx, test_in(&s, "test_batch.bin").text));
+    assert_ok(test_source_open(&o, ctx, test_in(&s, "test_batch.bin").text));
     assert_int_equal(o.list.rows, 3);
     assert_string_equal(o.list.class_name[9], "j");
-    close_source(&o);
+    test_source_close(&o);
     test_scratch_end(&s);
     assay_ctx_destroy(ctx);
 }
@@ -226,17 +226,17 @@ static void cifar100_lists_and_fetches(void **unused) {
     buf b = buf_make(ctx), packed = buf_make(ctx), names = buf_make(ctx);
     cifar100_records(&b, 12, 0);
     put_in(&s, "train.bin", b.data, b.len);
-    opened o;
-    assert_ok(open_source(&o, ctx, s.folder));
+    test_source o;
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_string_equal(o.importer->name, "cifar100");
     assert_string_equal(o.list.class_name[99], "99");
-    close_source(&o);
+    test_source_close(&o);
     for (int i = 0; i < 100; i++)
         buf_fmt(&names, "fine-%d\n", i);
     put_buf(&s, "fine_label_names.txt", &names);
     gzip_stored(&packed, b.data, 5 * 3074);
     put_buf(&s, "test.bin.gz", &packed);
-    assert_ok(open_source(&o, ctx, s.folder));
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_int_equal(o.list.rows, 17);
     assert_int_equal(import_count(&o.list, IMPORT_TEST), 5);
     assert_int_equal(o.list.classes, 100);
@@ -258,7 +258,7 @@ static void cifar100_lists_and_fetches(void **unused) {
     }
     import_image_free(&im);
     import_cell_free(&cell);
-    close_source(&o);
+    test_source_close(&o);
     /* a coarse label that is too large, and a file that is cut */
     b.data[3 * 3074] = 20;
     put_in(&s, "train.bin", b.data, b.len);
@@ -268,9 +268,10 @@ static void cifar100_lists_and_fetches(void **unused) {
     /* without its size and the names it could be anything */
     assert_ok(os_remove_tree(test_in(&s, "fine_label_names.txt").text));
     assert_ok(os_remove_tree(test_in(&s, "test.bin.gz").text));
-    opened other;
-    assert_fails(ASSAY_E_FORMAT, open_source(&other, ctx, test_in(&s, "train.bin").text));
-    close_source(&other);
+    test_source other;
+    assert_fails(ASSAY_E_FORMAT,
+                 test_source_open(&other, ctx, test_in(&s, "train.bin").text));
+    test_source_close(&other);
     buf_free(&b);
     test_scratch_end(&s);
     assay_ctx_destroy(ctx);
@@ -287,8 +288,8 @@ static void folder_lists(void **unused) {
                                         ".git/objects.jpg", "readme.txt",  "empty/x.txt"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         put_in(&s, names[i], names[i], strlen(names[i]));
-    opened o;
-    assert_ok(open_source(&o, ctx, s.folder));
+    test_source o;
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_string_equal(o.importer->name, "folder");
     assert_int_equal(o.list.classes, 3);
     static const char *const ids[] = {"Zebra/z.png", "cat/a.jpeg", "dog/10.JPG",
@@ -308,7 +309,7 @@ static void folder_lists(void **unused) {
     assert_int_equal(o.list.notes, 2);
     assert_non_null(strstr(o.list.note[0], "'empty' holds no images"));
     assert_non_null(strstr(o.list.note[1], "3 files are not images"));
-    close_source(&o);
+    test_source_close(&o);
     test_scratch_end(&s);
     assay_ctx_destroy(ctx);
 }
@@ -321,8 +322,8 @@ static void folder_finds_splits(void **unused) {
                                         "test/c/9.png", "readme.txt"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         put_in(&s, names[i], "x", 1);
-    opened o;
-    assert_ok(open_source(&o, ctx, s.folder));
+    test_source o;
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_int_equal(o.list.classes, 3);
     assert_int_equal(o.list.rows, 4);
     assert_string_equal(import_id(&o.list, 0), "train/a/1.png");
@@ -330,13 +331,13 @@ static void folder_finds_splits(void **unused) {
     assert_int_equal(o.list.row[2].split, IMPORT_TEST);
     assert_int_equal(o.list.row[2].label, 2);
     assert_int_equal(o.list.row[3].split, IMPORT_VAL);
-    close_source(&o);
+    test_source_close(&o);
     /* with a class beside it, "train" is a class (of trains) */
     put_in(&s, "train/1.png", "x", 1);
     put_in(&s, "plane/1.png", "x", 1);
-    assert_ok(open_source(&o, ctx, s.folder));
+    assert_ok(test_source_open(&o, ctx, s.folder));
     assert_int_equal(o.list.classes, 2);
-    close_source(&o);
+    test_source_close(&o);
     test_scratch_end(&s);
     assay_ctx_destroy(ctx);
 }

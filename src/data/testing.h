@@ -110,13 +110,14 @@ static inline void put_buf(const test_scratch *s, const char *name, buf *b) {
 }
 
 /* A source that is open. */
-typedef struct opened {
+typedef struct test_source {
     const data_importer *importer;
     void *state;
     import_list list;
-} opened;
+} test_source;
 
-static inline assay_status open_source(opened *o, assay_ctx *ctx, const char *path) {
+static inline assay_status
+test_source_open(test_source *o, assay_ctx *ctx, const char *path) {
     assay_status status = importer_detect(&o->importer, ctx, path);
     o->list = import_list_make(ctx);
     o->state = NULL;
@@ -127,7 +128,7 @@ static inline assay_status open_source(opened *o, assay_ctx *ctx, const char *pa
     return status;
 }
 
-static inline void close_source(opened *o) {
+static inline void test_source_close(test_source *o) {
     if (o->importer != NULL)
         o->importer->close(o->state);
     import_list_free(&o->list);
@@ -139,13 +140,13 @@ static inline void assert_refused(assay_ctx *ctx,
                                   assay_status code,
                                   const char *what,
                                   const char *where) {
-    opened o;
-    assert_fails(code, open_source(&o, ctx, path));
+    test_source o;
+    assert_fails(code, test_source_open(&o, ctx, path));
     const assay_error *e = assay_last_error();
     if (strstr(e->message, what) == NULL || strstr(e->where, where) == NULL)
         fail_msg("'%s' at '%s', expected '%s' at '%s'", e->message, e->where, what,
                  where);
-    close_source(&o);
+    test_source_close(&o);
 }
 
 /* train and t10k of so many 5 x 4 images. */
