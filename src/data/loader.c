@@ -213,6 +213,7 @@ void loader_destroy(loader *l) {
         mem_free(l->ctx, l->ring[i].labels);
         mem_free(l->ctx, l->ring[i].rows);
     }
+    maker_unplan(&l->m);
     mem_free(l->ctx, l->ring);
     mem_free(l->ctx, l->workers);
     mem_free(l->ctx, l);

@@ -103,10 +103,10 @@ static void contents(void **unused) {
             assert_false(seen[rows[i]]);
             seen[rows[i]] = true;
             assert_int_equal(labels[i], f->labels[rows[i]]);
-            rng r = rng_at(11, RNG_TRANSFORM, 4, rows[i]);
-            shift->reference(&p, &r, f->bytes + rows[i] * each, a);
-            r = rng_at(11, RNG_TRANSFORM + 1, 4, rows[i]);
-            flip->reference(&q, &r, a, b);
+            transform_sample s = {.r = rng_at(11, RNG_TRANSFORM, 4, rows[i])};
+            shift->reference(&p, &s, f->bytes + rows[i] * each, a);
+            s.r = rng_at(11, RNG_TRANSFORM + 1, 4, rows[i]);
+            flip->reference(&q, &s, a, b);
             for (size_t k = 0; k < each; k++) {
                 size_t c = k % (size_t)channels;
                 double want = ((double)b[k] / 255 - (double)o.mean[c]) / (double)o.std[c];

@@ -42,13 +42,19 @@ static assay_status plan_transforms(maker *m, const loader_options *o) {
         ASSAY_FAIL(ASSAY_E_INVALID, "0 to %d transforms", MAKE_MAX_TRANSFORMS);
     m->out = m->in;
     m->scratch_bytes = bytes_of(&m->in);
-    m->n_transforms = o->n_transforms;
     for (int i = 0; i < o->n_transforms; i++) {
         ASSAY_TRY(transform_find(&m->transform[i], o->transforms[i].name));
         transform_plan *p = &m->plan[i];
-        *p = (transform_plan){.in = m->out};
-        memcpy(p->value, o->transforms[i].value, sizeof p->value);
+        if (m->transform[i]->stage != TRANSFORM_PIXELS)
+            ASSAY_FAIL(ASSAY_E_INVALID, "%s does not change pixels",
+                       o->transforms[i].name);
+        *p = (transform_plan){.in = m->out, .ctx = m->ctx};
+        memcpy(p->value, o->transforms[i].value, sizeof o->transforms[i].value);
+        ASSAY_TRY(transform_values_check(p, m->transform[i]));
+        m->n_transforms = i + 1;
         ASSAY_TRY(m->transform[i]->plan(p));
+        if (p->scratch_bytes > m->transform_bytes)
+            m->transform_bytes = p->scratch_bytes;
         m->out = p->out;
         if (bytes_of(&m->out) > m->scratch_bytes)
             m->scratch_bytes = bytes_of(&m->out);
@@ -91,11 +97,19 @@ done:
     return status;
 }
 
+void maker_unplan(maker *m) {
+    for (int i = 0; i < m->n_transforms; i++)
+        if (m->transform[i]->unplan != NULL)
+            m->transform[i]->unplan(&m->plan[i]);
+    m->n_transforms = 0;
+}
+
 assay_status maker_scratch_make(maker_scratch *s, const maker *m) {
     assay_status status = ASSAY_OK;
     *s = (maker_scratch){.im = image_make(m->ctx)};
     for (int i = 0; i < 3; i++)
         ASSAY_TRY(mem_new(m->ctx, &s->pixels[i], m->scratch_bytes, 1));
+    ASSAY_TRY(mem_new(m->ctx, &s->transform, m->transform_bytes, 1));
 done:
     return status;
 }
@@ -106,6 +120,7 @@ void maker_scratch_free(maker_scratch *s, const maker *m) {
     image_free(&s->im);
     for (int i = 0; i < 3; i++)
         mem_free(m->ctx, s->pixels[i]);
+    mem_free(m->ctx, s->transform);
     *s = (maker_scratch){0};
 }
 
@@ -121,8 +136,13 @@ make_one(const maker *m, maker_scratch *s, uint32_t epoch, uint32_t row, float *
         now = s->pixels[0];
     }
     for (int i = 0, turn = 1; i < m->n_transforms; i++) {
-        rng r = rng_at(m->seed, RNG_TRANSFORM + (uint32_t)i, epoch, row);
-        if (m->transform[i]->apply(&m->plan[i], &r, now, s->pixels[turn])) {
+        transform_sample at = {
+            .r = rng_at(m->seed, RNG_TRANSFORM + (uint32_t)i, epoch, row),
+            .seed = m->seed,
+            .sample = row,
+            .epoch = epoch,
+            .scratch = s->transform};
+        if (m->transform[i]->apply(&m->plan[i], &at, now, s->pixels[turn])) {
             now = s->pixels[turn];
             turn = 3 - turn;
         }

@@ -23,6 +23,7 @@ typedef struct maker {
     transform_plan plan[MAKE_MAX_TRANSFORMS];
     int n_transforms;
     size_t scratch_bytes;      /* of the largest image on the way */
+    size_t transform_bytes;    /* what the transforms want at most */
     float mean[3], inv_std[3]; /* in units of the bytes */
 } maker;
 
@@ -30,6 +31,7 @@ typedef struct maker {
 typedef struct maker_scratch {
     image im;
     uint8_t *pixels[3]; /* decoded; two that transforms write in turn */
+    uint8_t *transform; /* lent to each transform */
 } maker_scratch;
 
 /* INVALID, SHAPE. The source and options' rows are borrowed. */
@@ -37,6 +39,7 @@ ASSAY_MUST_CHECK assay_status maker_plan(maker *m,
                                          assay_ctx *ctx,
                                          const loader_source *source,
                                          const loader_options *options);
+void maker_unplan(maker *m); /* also after a plan that failed, or none */
 ASSAY_MUST_CHECK assay_status maker_scratch_make(maker_scratch *s, const maker *m);
 void maker_scratch_free(maker_scratch *s, const maker *m);
 
