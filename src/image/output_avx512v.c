@@ -69,9 +69,7 @@ static void interleaved(const image_output *o, const uint8_t *in, size_t n, void
         return;
     }
     affine a = affine_of(o);
-#define RUN(type, stream) convert(&a, in, n, out, type, stream)
-    OUTPUT_BY_TYPE(RUN, o->type, stream);
-#undef RUN
+    OUTPUT_BY_TYPE(convert, o->type, stream, &a, in, n, out);
     if (stream)
         _mm_sfence();
 }
@@ -155,9 +153,7 @@ static void planar(
     const image_output *o, const uint8_t *rgb, size_t pixels, void *out, size_t plane) {
     bool stream = output_may_stream(o, out) && plane % 16 == 0 && o->type != OUTPUT_U8;
     size_t from = o->type == OUTPUT_U8 ? split64(rgb, pixels, out, plane) : 0;
-#define RUN(type, stream) split(o, rgb, from, pixels, out, plane, type, stream)
-    OUTPUT_BY_TYPE(RUN, o->type, stream);
-#undef RUN
+    OUTPUT_BY_TYPE(split, o->type, stream, o, rgb, from, pixels, out, plane);
     if (stream)
         _mm_sfence();
 }
@@ -277,9 +273,7 @@ static void place_small(const image_output *o,
     small_row s = small_row_of(p, o->channels);
     bool stream = output_may_stream(o, out) && o->type != OUTPUT_U8 &&
                   p->out_width * o->channels % 48 == 0;
-#define RUN(type, stream) place_rows(o, p, &s, hwc, out, type, stream)
-    OUTPUT_BY_TYPE(RUN, o->type, stream);
-#undef RUN
+    OUTPUT_BY_TYPE(place_rows, o->type, stream, o, p, &s, hwc, out);
     if (stream)
         _mm_sfence();
 }

@@ -45,33 +45,4 @@ OUTPUT_INLINE uint64_t output_bits(int64_t n) {
     return n <= 0 ? 0 : n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
-/* Calls RUN(type, stream) with constants, so that one inlined body becomes a loop for
- * each. */
-#define OUTPUT_BY_TYPE(RUN, type, stream)                                                \
-    do {                                                                                 \
-        switch (type) {                                                                  \
-        case OUTPUT_F32:                                                                 \
-            if (stream)                                                                  \
-                RUN(OUTPUT_F32, true);                                                   \
-            else                                                                         \
-                RUN(OUTPUT_F32, false);                                                  \
-            break;                                                                       \
-        case OUTPUT_F16:                                                                 \
-            if (stream)                                                                  \
-                RUN(OUTPUT_F16, true);                                                   \
-            else                                                                         \
-                RUN(OUTPUT_F16, false);                                                  \
-            break;                                                                       \
-        case OUTPUT_BF16:                                                                \
-            if (stream)                                                                  \
-                RUN(OUTPUT_BF16, true);                                                  \
-            else                                                                         \
-                RUN(OUTPUT_BF16, false);                                                 \
-            break;                                                                       \
-        case OUTPUT_U8:                                                                  \
-            RUN(OUTPUT_U8, false);                                                       \
-            break;                                                                       \
-        }                                                                                \
-    } while (0)
-
 #endif

@@ -132,4 +132,24 @@ OUTPUT_INLINE void output_reverse_rest(
         memcpy(out + i * each, in + (pixels - 1 - i) * each, each);
 }
 
+/* Calls run(..., type, stream) with constants for the last two, so that one inlined body
+ * becomes a loop for each. */
+#define OUTPUT_BY_TYPE(run, type, stream, ...)                                           \
+    do {                                                                                 \
+        if ((type) == OUTPUT_U8)                                                         \
+            run(__VA_ARGS__, OUTPUT_U8, false);                                          \
+        else if ((type) == OUTPUT_F32 && (stream))                                       \
+            run(__VA_ARGS__, OUTPUT_F32, true);                                          \
+        else if ((type) == OUTPUT_F32)                                                   \
+            run(__VA_ARGS__, OUTPUT_F32, false);                                         \
+        else if ((type) == OUTPUT_F16 && (stream))                                       \
+            run(__VA_ARGS__, OUTPUT_F16, true);                                          \
+        else if ((type) == OUTPUT_F16)                                                   \
+            run(__VA_ARGS__, OUTPUT_F16, false);                                         \
+        else if (stream)                                                                 \
+            run(__VA_ARGS__, OUTPUT_BF16, true);                                         \
+        else                                                                             \
+            run(__VA_ARGS__, OUTPUT_BF16, false);                                        \
+    } while (0)
+
 #endif

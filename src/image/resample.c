@@ -6,6 +6,9 @@
 #include <string.h>
 
 extern const resample_kernels resample_kernels_c;
+#ifdef __x86_64__
+extern const resample_kernels resample_kernels_avx2, resample_kernels_avx512v;
+#endif
 
 enum { OPEN_OUTPUTS = 8 }; /* an input counts for fewer outputs when an axis shrinks */
 
@@ -33,8 +36,17 @@ const char *resample_filter_name(resample_filter f) {
 }
 
 const resample_kernels *resample_kernels_for(cpu_isa isa) {
-    (void)isa;
-    return &resample_kernels_c;
+    switch (isa) {
+#ifdef __x86_64__
+    case CPU_AVX512V:
+        return &resample_kernels_avx512v;
+    case CPU_AVX512:
+    case CPU_AVX2:
+        return &resample_kernels_avx2;
+#endif
+    default:
+        return &resample_kernels_c;
+    }
 }
 
 assay_status resampler_create_for(resampler **out, assay_ctx *ctx, cpu_isa isa) {
@@ -247,6 +259,8 @@ static void sink_put(void *to, int y, int offset) {
            r->down.span[r->next].begin + r->down.span[r->next].count - 1 <= y) {
         write_row(r, wide(r) ? settle(r) : blend_rows(r));
         r->next++;
+        if (r->next == r->down.out && r->kernels->finish)
+            r->kernels->finish();
     }
 }
 

@@ -11,72 +11,72 @@ static size_t output_at(const resample_across *a, int x) {
     return (size_t)(a->mirror ? last - x : x);
 }
 
-/* The first input of the group from x on; false if its inputs span more than `window`. */
-static bool
-group_begin(const resample_across *a, int x, int group, int window, int32_t *out) {
+/* The inputs that the group from x on spans. */
+static resample_span group_span(const resample_across *a, int x, int group) {
     int32_t low = INT32_MAX, high = 0;
     for (int i = 0; i < group; i++) {
         resample_span s = a->axis->span[output_at(a, x + i)];
         low = s.begin < low ? s.begin : low;
         high = s.begin + s.count > high ? s.begin + s.count : high;
     }
-    *out = low;
-    return high - low <= window;
+    return (resample_span){low, high - low};
 }
 
-static bool groups_fit(const resample_across *a, int group, int window) {
-    int32_t begin;
-    for (int x = 0; x < a->axis->out; x += group)
-        if (!group_begin(a, x, group, window, &begin))
-            return false;
-    return true;
+static int largest_span(const resample_across *a, int group) {
+    int largest = 0;
+    for (int x = 0; x < a->axis->out; x += group) {
+        int span = group_span(a, x, group).count;
+        largest = span > largest ? span : largest;
+    }
+    return largest;
 }
 
 /* Lane i of step t takes inputs 2 t and 2 t + 1 of output i: bytes widened to words by a
- * zero (index 128) behind each, or words as they are. */
-static void
-group_tables(resample_across *a, int x, uint8_t *pick, int16_t *weight, int32_t begin) {
+ * zero (index 128) behind each, or words as they are. `apart`: lanes between steps. */
+static void group_tables(const resample_across *a,
+                         int x,
+                         int32_t begin,
+                         size_t apart,
+                         uint8_t *pick,
+                         int16_t *weight) {
     const resample_axis *axis = a->axis;
-    size_t lanes = 2 * (size_t)a->group;
-    memset(weight, 0, (size_t)a->steps * lanes * sizeof *weight);
-    for (size_t k = 0; k < (size_t)a->steps * lanes; k++) {
-        pick[2 * k] = 0;
-        pick[2 * k + 1] = a->words ? 1 : 128;
-    }
     for (int i = 0; i < a->group && x + i < axis->out; i++) {
-        size_t o = output_at(a, x + i);
-        resample_span s = axis->span[o];
+        size_t o = output_at(a, x + i), lane = 2 * (size_t)i;
+        const resample_span s = axis->span[o];
         const int32_t *from = axis->weight + o * (size_t)axis->stride;
-        for (int32_t t = 0; t < s.count; t++) {
-            size_t lane = (size_t)(t / 2) * lanes + 2 * (size_t)i + (size_t)(t % 2);
+        for (int32_t t = 0; t < s.count; t += 2, lane += apart) {
             int32_t input = s.begin + t - begin;
             weight[lane] = (int16_t)from[t];
-            pick[2 * lane] = (uint8_t)(a->words ? 2 * input : input);
-            if (a->words)
-                pick[2 * lane + 1] = (uint8_t)(2 * input + 1);
+            if (t + 1 < s.count)
+                weight[lane + 1] = (int16_t)from[t + 1];
+            for (int32_t k = 0; k < 2 && t + k < s.count; k++) {
+                uint8_t *to = pick + 2 * (lane + (size_t)k);
+                to[0] = (uint8_t)(a->words ? 2 * (input + k) : input + k);
+                to[1] = (uint8_t)(a->words ? 2 * (input + k) + 1 : 128);
+            }
         }
     }
 }
 
-static assay_status by_groups(resample_across *a, assay_ctx *ctx, int group, int window) {
+static assay_status by_groups(resample_across *a, assay_ctx *ctx, int group, int side) {
     assay_status status = ASSAY_OK;
-    size_t groups = (size_t)((a->axis->out + group - 1) / group),
-           /* AVX2 takes two groups at once */
-        padded = groups + 1;
+    const int block = group * side;
+    const size_t blocks = (size_t)((a->axis->out + block - 1) / block),
+                 groups = blocks * (size_t)side;
     a->group = group;
     a->steps = (a->axis->taps + 1) / 2;
-    size_t lanes = 2 * (size_t)group * (size_t)a->steps;
-    ASSAY_TRY(mem_grow(ctx, &a->begin, 0, &a->begin_cap, padded, sizeof *a->begin));
+    const size_t lanes = 2 * (size_t)block, each = lanes * (size_t)a->steps;
+    ASSAY_TRY(mem_grow(ctx, &a->begin, 0, &a->begin_cap, groups, sizeof *a->begin));
     ASSAY_TRY(
-        mem_grow(ctx, &a->weight, 0, &a->weight_cap, padded * lanes, sizeof *a->weight));
-    ASSAY_TRY(mem_grow(ctx, &a->pick, 0, &a->pick_cap, padded * 2 * lanes, 1));
-    a->begin[groups] = 0;
-    memset(a->pick + groups * 2 * lanes, 0, 2 * lanes);
-    memset(a->weight + groups * lanes, 0, lanes * sizeof *a->weight);
+        mem_grow(ctx, &a->weight, 0, &a->weight_cap, blocks * each, sizeof *a->weight));
+    ASSAY_TRY(mem_grow(ctx, &a->pick, 0, &a->pick_cap, blocks * 2 * each, 1));
+    memset(a->weight, 0, blocks * each * sizeof *a->weight);
+    memset(a->pick, 128, blocks * 2 * each); /* where weights are zero, any will do */
     for (size_t g = 0; g < groups; g++) {
-        int x = (int)g * group;
-        (void)group_begin(a, x, group, window, &a->begin[g]);
-        group_tables(a, x, a->pick + g * 2 * lanes, a->weight + g * lanes, a->begin[g]);
+        const int x = (int)g * group;
+        const size_t at = g / (size_t)side * each + g % (size_t)side * 2 * (size_t)group;
+        a->begin[g] = group_span(a, x, group).begin;
+        group_tables(a, x, a->begin[g], lanes, a->pick + 2 * at, a->weight + at);
     }
 done:
     return status;
@@ -106,15 +106,16 @@ done:
 assay_status
 resample_across_make(resample_across *a, assay_ctx *ctx, const resample_kernels *k) {
     assay_status status = ASSAY_OK;
-    int window = a->words ? k->window / 2 : k->window;
+    const int window = a->words ? k->window_words : k->window;
     a->group = a->steps = 0;
-    if (!k->dots || a->axis->bits != RESAMPLE_ACROSS_BITS)
+    if (!k->tables || a->axis->bits != RESAMPLE_ACROSS_BITS)
         goto done;
     a->sums_stride = (size_t)a->axis->out + RESAMPLE_PAD;
     ASSAY_TRY(
         mem_grow(ctx, &a->sums, 0, &a->sums_cap, 3 * a->sums_stride, sizeof *a->sums));
-    if (k->group > 0 && groups_fit(a, k->group, window))
-        ASSAY_TRY(by_groups(a, ctx, k->group, window));
+    a->reach = largest_span(a, k->group);
+    if (a->reach <= window)
+        ASSAY_TRY(by_groups(a, ctx, k->group, k->side));
     else
         ASSAY_TRY(by_dots(a, ctx));
 done:

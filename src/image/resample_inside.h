@@ -57,8 +57,9 @@ typedef struct resample_across {
     int32_t *begin;     /* [out]: first input of a group, or of an output's dot product */
     int group;          /* outputs of a group; 0: by dot products */
     int steps;          /* pairs of inputs of a group; eights of a dot product */
-    uint8_t *pick;      /* [group][steps][4 group]: which bytes */
-    int16_t *weight;    /* [group][steps][2 group], or [out][8 steps] */
+    int reach;          /* inputs that a group spans at most */
+    uint8_t *pick;      /* [block][steps][4 outputs of a block]: which bytes */
+    int16_t *weight;    /* [block][steps][2 outputs of a block], or [out][8 steps] */
     int32_t *sums;      /* [3][out, padded]: for a row */
     size_t begin_cap, pick_cap, weight_cap, sums_cap, sums_stride;
     /* what becomes of a sum */
@@ -69,8 +70,10 @@ typedef struct resample_across {
 
 /* Rows end with RESAMPLE_PAD elements that may be read and written. */
 typedef struct resample_kernels {
-    int group, window; /* outputs of a group and the bytes it may span; 0: no groups */
-    bool dots;
+    bool tables;              /* whether `across` wants groups or dot products */
+    int group;                /* outputs of a group */
+    int side;                 /* groups of a block, side by side in a register */
+    int window, window_words; /* bytes, and words, that a group may span */
     /* A weighted sum of rows of n bytes: weights of 15 bits to bytes, of 14 to words */
     void (*blend)(uint8_t *out,
                   const uint8_t *const *row,
@@ -86,6 +89,8 @@ typedef struct resample_kernels {
     void (*add)(int32_t *sums, const uint8_t *row, int32_t weight, size_t n);
     /* A row between the passes to a row of the output, `out` its first element */
     void (*across)(const resample_across *a, const void *row, void *out);
+    /* Makes streamed stores visible to other threads, once for an image; may be NULL */
+    void (*finish)(void);
 } resample_kernels;
 
 const resample_kernels *resample_kernels_for(cpu_isa isa);
