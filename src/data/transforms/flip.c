@@ -2,8 +2,6 @@
 #include "data/placement.h"
 #include "data/transform.h"
 
-#include <string.h>
-
 static assay_status plan(transform_plan *p) {
     p->out = p->in;
     return ASSAY_OK;
@@ -15,23 +13,9 @@ static bool draw(const transform_plan *p, transform_sample *s) {
 
 static bool
 apply(const transform_plan *p, transform_sample *s, const uint8_t *src, uint8_t *dst) {
-    size_t w = (size_t)p->in.width, h = (size_t)p->in.height, c = (size_t)p->in.channels;
     if (!draw(p, s))
         return false;
-    for (size_t y = 0; y < h; y++) {
-        const uint8_t *from = src + y * w * c;
-        uint8_t *to = dst + y * w * c;
-        if (c == 1) {
-            for (size_t x = 0; x < w; x++)
-                to[x] = from[w - 1 - x];
-        } else if (c == 3) { /* known in advance: no call per pixel */
-            for (size_t x = 0; x < w; x++)
-                memcpy(to + x * 3, from + (w - 1 - x) * 3, 3);
-        } else {
-            for (size_t x = 0; x < w; x++)
-                memcpy(to + x * c, from + (w - 1 - x) * c, c);
-        }
-    }
+    move_mirror_x(dst, src, p->in.width, p->in.height, p->in.channels);
     return true;
 }
 
