@@ -125,6 +125,9 @@ bool json_is_arr(const json_val *v) {
 bool json_is_num(const json_val *v) {
     return v && json_is_number(v->t);
 }
+bool json_is_int(const json_val *v) {
+    return v && json_is_integer(v->t);
+}
 
 const json_val *json_get(const json_val *obj, const char *key) {
     if (!json_is_obj(obj))

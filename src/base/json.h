@@ -51,6 +51,7 @@ json_key_at(const json_val *obj, size_t i, const json_val **value); /* in file o
 bool json_is_obj(const json_val *v);
 bool json_is_arr(const json_val *v);
 bool json_is_num(const json_val *v);
+bool json_is_int(const json_val *v); /* written without point and exponent */
 const char *json_get_str(const json_val *v,
                          const char *fallback); /* v itself is the string */
 double json_get_num(const json_val *v, double fallback);

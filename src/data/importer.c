@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define X(n) extern const data_importer assay_importer_##n;
@@ -213,6 +214,37 @@ assay_status import_list_check(const import_list *l, const char *path) {
     err_where("%s", path);
     err_help("two classes are the least that can be told apart");
     return ASSAY_E_FORMAT;
+}
+
+typedef struct id_row {
+    const char *id;
+    size_t row;
+} id_row;
+
+static int by_id(const void *a, const void *b) {
+    const id_row *x = a, *y = b;
+    int c = strcmp(x->id, y->id);
+    return c != 0 ? c : (x->row > y->row) - (x->row < y->row);
+}
+
+assay_status import_unique_ids(const import_list *l, bool *unique, size_t *a, size_t *b) {
+    assay_status status = ASSAY_OK;
+    id_row *sorted = NULL;
+    *unique = true;
+    ASSAY_TRY(mem_new(l->ctx, &sorted, l->rows + 1, sizeof *sorted));
+    for (size_t i = 0; i < l->rows; i++)
+        sorted[i] = (id_row){import_id(l, i), i};
+    if (l->rows > 1)
+        qsort(sorted, l->rows, sizeof *sorted, by_id);
+    for (size_t i = 1; i < l->rows && *unique; i++)
+        if (strcmp(sorted[i - 1].id, sorted[i].id) == 0) {
+            *unique = false;
+            *a = sorted[i - 1].row;
+            *b = sorted[i].row;
+        }
+done:
+    mem_free(l->ctx, sorted);
+    return status;
 }
 
 void import_image_free(import_image *im) {

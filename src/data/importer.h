@@ -126,6 +126,11 @@ ASSAY_MUST_CHECK assay_status importer_detect(const data_importer **out,
  * than one class among them. */
 ASSAY_MUST_CHECK assay_status import_list_check(const import_list *l, const char *path);
 
+/* Whether every id is there once; else *a < *b are rows that share one. NOMEM */
+ASSAY_MUST_CHECK assay_status import_unique_ids(const import_list *l,
+                                                bool *unique,
+                                                size_t *a,
+                                                size_t *b);
 /* root/rel into `out`; INVALID when too long. */
 ASSAY_MUST_CHECK assay_status import_path(char out[IMPORT_PATH_BYTES],
                                           const char *root,

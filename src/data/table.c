@@ -3,26 +3,21 @@
 
 #include <string.h>
 
-table *table_open(assay_ctx *ctx, const void *data, uint64_t bytes, char separator) {
-    table *t;
-    if (mem_new(ctx, &t, 1, sizeof *t) != ASSAY_OK)
-        return NULL;
+void table_begin(
+    table *t, assay_ctx *ctx, const void *data, uint64_t bytes, char separator) {
     t->ctx = ctx;
     t->data = data;
     t->bytes = bytes;
     t->separator = separator;
+    t->at = bytes >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    t->line = 0;
     t->next_line = 1;
     t->text = buf_make(ctx);
-    if (bytes >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0)
-        t->at = 3;
-    return t;
+    t->cells = 0;
 }
 
-void table_close(table *t) {
-    if (t == NULL)
-        return;
+void table_end(table *t) {
     buf_free(&t->text);
-    mem_free(t->ctx, t);
 }
 
 static assay_status wrong(const table *t, const char *what) {

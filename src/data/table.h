@@ -21,8 +21,9 @@ typedef struct table {
     size_t cells;
 } table;
 
-table *table_open(assay_ctx *ctx, const void *data, uint64_t bytes, char separator);
-void table_close(table *t); /* accepts NULL */
+void table_begin(
+    table *t, assay_ctx *ctx, const void *data, uint64_t bytes, char separator);
+void table_end(table *t);
 /* The next record that is not an empty line; *more = false at the end. FORMAT with the
  * line as the place: a quote without end, text behind a quote, a NUL, too many cells. */
 ASSAY_MUST_CHECK assay_status table_next(table *t, bool *more);

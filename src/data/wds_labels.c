@@ -114,18 +114,17 @@ static assay_status read_entries(entries *e, const wds *w, size_t shard) {
     const wds_shard *s = &w->shard[shard];
     size_t column[4];
     bool more;
-    table *t = table_open(w->ctx, s->bytes.data + s->table_at, s->table_bytes,
-                          s->table_separator);
-    if (t == NULL)
-        return ASSAY_E_NOMEM;
-    ASSAY_TRY_AT(table_next(t, &more), "%s: table of labels", s->path);
-    ASSAY_TRY(read_header(w, t, shard, column, e));
+    table t;
+    table_begin(&t, w->ctx, s->bytes.data + s->table_at, s->table_bytes,
+                s->table_separator);
+    ASSAY_TRY_AT(table_next(&t, &more), "%s: table of labels", s->path);
+    ASSAY_TRY(read_header(w, &t, shard, column, e));
     for (;;) {
-        ASSAY_TRY_AT(table_next(t, &more), "%s: table of labels", s->path);
+        ASSAY_TRY_AT(table_next(&t, &more), "%s: table of labels", s->path);
         if (!more)
             break;
-        ASSAY_TRY_AT(add_entry(e, t, column), "%s: table of labels, line %llu", s->path,
-                     (unsigned long long)t->line);
+        ASSAY_TRY_AT(add_entry(e, &t, column), "%s: table of labels, line %llu", s->path,
+                     (unsigned long long)t.line);
     }
     ASSAY_TRY(mem_new(w->ctx, &e->row, e->rows + 1, sizeof *e->row));
     for (size_t i = 0; i < e->rows; i++)
@@ -135,7 +134,7 @@ static assay_status read_entries(entries *e, const wds *w, size_t shard) {
     if (e->rows > 1)
         qsort(e->row, e->rows, sizeof *e->row, by_path);
 done:
-    table_close(t);
+    table_end(&t);
     return status;
 }
 
