@@ -21,7 +21,8 @@ typedef enum jpg_result {
     JPG_BAD_CODE,
     JPG_CUT_SHORT,   /* the data end too early */
     JPG_BAD_RESTART, /* another marker where a restart marker belongs */
-    JPG_TOO_LONG     /* data left over where none may be */
+    JPG_TOO_LONG,    /* data left over where none may be */
+    JPG_FINISHED     /* no fault: a run is read to its end */
 } jpg_result;
 
 /* Copies [from, end) without the zeros stuffed behind FF bytes, up to a marker; *stop is
