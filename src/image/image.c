@@ -34,6 +34,14 @@ assay_status image_check_size(uint64_t width, uint64_t height) {
     return status;
 }
 
+assay_status image_check_box(const image_box *box, int width, int height) {
+    if (box->x >= 0 && box->y >= 0 && box->width >= 1 && box->height >= 1 &&
+        box->x <= width - box->width && box->y <= height - box->height)
+        return ASSAY_OK;
+    return err_set(ASSAY_E_SHAPE, "a window of %d x %d at %d, %d in %d x %d pixels",
+                   box->width, box->height, box->x, box->y, width, height);
+}
+
 assay_status
 image_check_plausible(uint64_t decoded_bytes, size_t n, uint64_t bytes_each) {
     if (decoded_bytes / bytes_each <= n)

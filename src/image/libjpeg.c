@@ -1,6 +1,7 @@
 /* The adapter to libjpeg-turbo (its libjpeg interface). libjpeg reports by jumping: one
  * setjmp, in jpeg_run, catches every error and every warning of a step. */
 #include "image/inside.h"
+#include "image/split.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -37,6 +38,8 @@ typedef struct jpeg_job {
     image *image;
     image_info *info;
     bool fast_idct;
+    const image_box *box;
+    const row_sink *rows;
     /* encoding */
     struct jpeg_destination_mgr to;
     buf *sink;
@@ -148,28 +151,87 @@ static void read_cmyk_rows(jpeg_job *j) {
     }
 }
 
+static assay_status read_plausible_header(jpeg_job *j) {
+    const struct jpeg_decompress_struct *d = &j->u.in;
+    assay_status status = read_header(j);
+    if (status != ASSAY_OK)
+        return status;
+    return image_check_plausible((uint64_t)d->image_width * d->image_height,
+                                 d->src->bytes_in_buffer + 1, JPEG_PIXELS_PER_BYTE);
+}
+
+static bool is_cmyk(const struct jpeg_decompress_struct *d) {
+    return d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK;
+}
+
+static void start_decoding(jpeg_job *j) {
+    struct jpeg_decompress_struct *d = &j->u.in;
+    d->out_color_space = is_cmyk(d) ? JCS_CMYK : JCS_RGB;
+    d->dct_method = j->fast_idct ? JDCT_IFAST : JDCT_ISLOW;
+    d->do_fancy_upsampling = TRUE;
+    d->progress = &j->progress;
+    (void)jpeg_start_decompress(d);
+}
+
 static assay_status decode_step(jpeg_job *j) {
     struct jpeg_decompress_struct *d = &j->u.in;
-    assay_status status = read_header(j);
-    if (status == ASSAY_OK)
-        status = image_check_plausible((uint64_t)d->image_width * d->image_height,
-                                       d->src->bytes_in_buffer + 1, JPEG_PIXELS_PER_BYTE);
+    assay_status status = read_plausible_header(j);
     if (status == ASSAY_OK)
         status =
             image_resize_storage(j->image, (int)d->image_width, (int)d->image_height);
     if (status != ASSAY_OK)
         return status;
-    bool inks = d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK;
-    d->out_color_space = inks ? JCS_CMYK : JCS_RGB;
-    d->dct_method = j->fast_idct ? JDCT_IFAST : JDCT_ISLOW;
-    d->do_fancy_upsampling = TRUE;
-    d->progress = &j->progress;
-    (void)jpeg_start_decompress(d);
-    if (inks)
+    start_decoding(j);
+    if (is_cmyk(d))
         read_cmyk_rows(j);
     else
         read_rows(j);
     (void)jpeg_finish_decompress(d);
+    return ASSAY_OK;
+}
+
+/* Has libjpeg compute no columns but the window's and those around it that its
+ * interpolation looks at; a cut edge is taken for the picture's own. Returns the first. */
+static int crop_columns(struct jpeg_decompress_struct *d, const image_box *box) {
+    int margin = d->max_h_samp_factor * DCTSIZE;
+    int from = box->x > margin ? box->x - margin : 0;
+    int room = (int)d->output_width - box->x - box->width;
+    int to = box->x + box->width + (room > margin ? margin : room);
+    JDIMENSION x = (JDIMENSION)from, width = (JDIMENSION)(to - from);
+    if (width == d->output_width)
+        return 0;
+    jpeg_crop_scanline(d, &x, &width);
+    return (int)x;
+}
+
+static assay_status rows_step(jpeg_job *j) {
+    struct jpeg_decompress_struct *d = &j->u.in;
+    const image_box *box = j->box;
+    const split_rgb split = split_rgb_used();
+    assay_status status = read_plausible_header(j);
+    if (status == ASSAY_OK)
+        status = image_check_box(box, (int)d->image_width, (int)d->image_height);
+    if (status != ASSAY_OK)
+        return status;
+    start_decoding(j);
+    bool cmyk = is_cmyk(d);
+    size_t first = (size_t)(box->x - crop_columns(d, box));
+    JSAMPARRAY row =
+        d->mem->alloc_sarray((j_common_ptr)d, JPOOL_IMAGE,
+                             d->output_width * (JDIMENSION)d->output_components, 1);
+    if (box->y > 0)
+        (void)jpeg_skip_scanlines(d, (JDIMENSION)box->y);
+    for (int y = 0; y < box->height; y++) {
+        size_t stride;
+        (void)jpeg_read_scanlines(d, row, 1);
+        if (cmyk) /* in place: three bytes never overtake four */
+            from_cmyk(row[0], row[0], d->output_width, d->saw_Adobe_marker);
+        uint8_t *to = j->rows->get(j->rows->to, y, &stride);
+        split(to, stride, row[0] + 3 * first, (size_t)box->width);
+        j->rows->put(j->rows->to, y, 0);
+    }
+    if (d->output_scanline == d->output_height)
+        (void)jpeg_finish_decompress(d);
     return ASSAY_OK;
 }
 
@@ -207,6 +269,18 @@ assay_status jpeg_decode(image *out, const uint8_t *data, size_t n, bool fast_id
     j.image = out;
     j.fast_idct = fast_idct;
     return read_file(&j, data, n, decode_step);
+}
+
+assay_status jpeg_decode_rows(const uint8_t *data,
+                              size_t n,
+                              const image_box *box,
+                              const row_sink *sink) {
+    jpeg_job j;
+    memset(&j.u, 0, sizeof j.u);
+    j.fast_idct = false;
+    j.box = box;
+    j.rows = sink;
+    return read_file(&j, data, n, rows_step);
 }
 
 /* ---- encoding ---- */

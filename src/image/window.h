@@ -12,7 +12,10 @@ ASSAY_MUST_CHECK assay_status window_reader_create(window_reader **out, assay_ct
 void window_reader_destroy(window_reader *w); /* accepts NULL */
 
 /* An encoded picture. `box` is in upright pixels when `orientation` (EXIF, 1..8) turns
- * it. A damaged picture is FORMAT, and nothing may be used of the rows that came. */
+ * it. A damaged picture is FORMAT, and nothing may be used of the rows that came; a whole
+ * picture is judged as by image_decode, of a window only what decoding it shows. A
+ * damaged `index` costs time only, unless it was made from another JPEG of the same
+ * length: ask jpeg_index_matches once before trusting one. */
 ASSAY_MUST_CHECK assay_status window_encoded(window_reader *w,
                                              const uint8_t *data,
                                              size_t n,
@@ -25,7 +28,9 @@ void window_raw(const uint8_t *rgb,
                 size_t stride,
                 const image_box *box,
                 const row_sink *sink);
-/* What was decoded how, for bench and plan. */
+/* What was decoded how, for bench and plan: by our decoder (of those, with an index), by
+ * libjpeg-turbo, as a whole. `raw` is the caller's to count: raw pixels need no reader.
+ */
 typedef struct window_counts {
     uint64_t own, own_indexed, library, whole, raw;
 } window_counts;

@@ -5,6 +5,7 @@
  * What cannot be seen in the window is not judged: data behind it, and with an index data
  * around it, may be damaged without notice. A window that reaches the last MCU sees that
  * the data end there. */
+#include "image/inside.h"
 #include "image/jpeg/decoder.h"
 
 #include <string.h>
@@ -52,10 +53,9 @@ static int max(int a, int b) {
 /* ---- the window's geometry ---- */
 
 static assay_status place_window(window *w, const jpg_header *h, const image_box *box) {
-    if (box->x < 0 || box->y < 0 || box->width < 1 || box->height < 1 ||
-        box->x > h->width - box->width || box->y > h->height - box->height)
-        return err_set(ASSAY_E_SHAPE, "a window of %d x %d at %d, %d in %d x %d pixels",
-                       box->width, box->height, box->x, box->y, h->width, h->height);
+    assay_status status = image_check_box(box, h->width, h->height);
+    if (status != ASSAY_OK)
+        return status;
     int mcu_w = 8 * h->h_max, mcu_h = 8 * h->v_max;
     *w = (window){.x0 = box->x,
                   .y0 = box->y,
@@ -304,6 +304,7 @@ static void hand_over_row(job *j, int y) {
     else
         color_row_h1(j, rgb, y);
     j->sink->put(j->sink->to, y - w->y0, w->h2 ? w->x0 & 1 : 0);
+    j->d->rows++;
 }
 
 /* The pixel rows that a row of MCUs completes: where chroma is interpolated down, the
@@ -371,6 +372,7 @@ assay_status jpeg_decode_window(jpeg_decoder *d,
     assay_status status = ASSAY_OK;
     job j = {.d = d, .header = &d->header, .sink = sink, .y = box->y};
     jpg_index opened;
+    d->rows = 0;
     ASSAY_TRY(jpg_open(d, jpeg, n));
     ASSAY_TRY(place_window(&j.w, j.header, box));
     if (index && !jpg_index_open(&opened, index))

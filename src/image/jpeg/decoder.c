@@ -29,6 +29,10 @@ void jpg_decoder_tune(jpeg_decoder *d, cpu_isa isa, int streams, bool exact) {
     d->exact = exact;
 }
 
+int jpg_rows_given(const jpeg_decoder *d) {
+    return d->rows;
+}
+
 assay_status jpg_reserve(jpeg_decoder *d, jpg_room *room, size_t bytes) {
     if (d->exact ? bytes == room->bytes : bytes <= room->bytes)
         return ASSAY_OK;

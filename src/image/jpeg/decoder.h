@@ -20,12 +20,16 @@ struct jpeg_decoder {
     jpg_header header;
     jpg_scan scan;
     jpg_room coefs, planes, sums, bytes, runs;
+    int rows;   /* given to the sink of the last window */
     bool dirty; /* coefs holds something; it is all zero between pictures */
 };
 
 /* For tests: another set of kernels (which the processor must have), another number of
  * streams, exact memory. */
 void jpg_decoder_tune(jpeg_decoder *d, cpu_isa isa, int streams, bool exact);
+
+/* How many rows the last window's sink was given. */
+int jpg_rows_given(const jpeg_decoder *d);
 
 /* Makes room; what was there is gone, and zeros are there if it grew. NOMEM */
 ASSAY_MUST_CHECK assay_status jpg_reserve(jpeg_decoder *d, jpg_room *room, size_t bytes);

@@ -2,6 +2,7 @@
  * chroma, restart intervals, qualities and small sizes, whole and in windows, with and
  * without an index, by every instruction set, with memory too tight for a slip. */
 #include "base/testing.h"
+#include "image/inside.h"
 #include "image/jpeg/decoder.h"
 #include "image/testing.h"
 
@@ -10,7 +11,7 @@
 typedef struct kind {
     int components, h, v; /* of luma; chroma is 1 x 1 */
     int quality, restart;
-    bool optimized, progressive;
+    bool optimized, progressive, cmyk;
 } kind;
 
 /* Slopes, edges and noise. */
@@ -36,8 +37,8 @@ static uint8_t *encode(const image *im, const kind *k, unsigned long *n) {
     jpeg_mem_dest(&c, &out, n);
     c.image_width = (JDIMENSION)im->width;
     c.image_height = (JDIMENSION)im->height;
-    c.input_components = 3;
-    c.in_color_space = JCS_RGB;
+    c.input_components = k->cmyk ? 4 : 3;
+    c.in_color_space = k->cmyk ? JCS_CMYK : JCS_RGB;
     jpeg_set_defaults(&c);
     if (k->components == 1)
         jpeg_set_colorspace(&c, JCS_GRAYSCALE);
@@ -48,13 +49,20 @@ static uint8_t *encode(const image *im, const kind *k, unsigned long *n) {
     c.optimize_coding = k->optimized;
     if (k->progressive)
         jpeg_simple_progression(&c);
+    /* four inks: the same bytes, in other groups */
+    size_t stride = (size_t)im->width * 3;
+    uint8_t *wide = malloc((size_t)im->height * stride + (size_t)im->width);
+    assert_non_null(wide);
+    memcpy(wide, im->rgb, (size_t)im->height * stride);
+    memset(wide + (size_t)im->height * stride, 99, (size_t)im->width);
     jpeg_start_compress(&c, TRUE);
     while (c.next_scanline < c.image_height) {
-        JSAMPROW row = im->rgb + (size_t)c.next_scanline * (size_t)im->width * 3;
+        JSAMPROW row = wide + (size_t)c.next_scanline * stride;
         (void)jpeg_write_scanlines(&c, &row, 1);
     }
     jpeg_finish_compress(&c);
     jpeg_destroy_compress(&c);
+    free(wide);
     return out;
 }
 
@@ -209,11 +217,136 @@ static void other_kinds(void **state) {
     end(&b);
 }
 
+/* The library's windows equal its own whole decode: of what it is for, and of ours. */
+static void library_windows(void **state) {
+    (void)state;
+    static const kind others[] = {
+        {.components = 3, .h = 2, .v = 2, .quality = 90, .progressive = true},
+        {.components = 3, .h = 1, .v = 1, .quality = 90, .progressive = true},
+        {.components = 3, .h = 4, .v = 1, .quality = 90},
+        {.components = 3, .h = 2, .v = 1, .quality = 80, .progressive = true},
+        {.components = 4, .h = 1, .v = 1, .quality = 90, .cmyk = true},
+        {.components = 4,
+         .h = 1,
+         .v = 1,
+         .quality = 90,
+         .cmyk = true,
+         .progressive = true},
+    };
+    enum { OTHERS = sizeof others / sizeof *others };
+    bench b = begin(4);
+    for (int i = 0; i < 3 * (OTHERS + KINDS); i++) {
+        int k = i % (OTHERS + KINDS);
+        unsigned long n;
+        scene(&b.source, 5 + (int)rng_below(&b.r, 200), 5 + (int)rng_below(&b.r, 200),
+              &b.r);
+        uint8_t *jpeg =
+            encode(&b.source, k < OTHERS ? &others[k] : &kinds[k - OTHERS], &n);
+        assert_ok(image_decode(&b.whole, jpeg, n, NULL));
+        for (int w = 0; w < 12; w++) {
+            image_box box = {0, 0, b.whole.width, b.whole.height};
+            if (w > 0)
+                box = draw_window(&b.r, box.width, box.height, w % 2 ? 40 : 500);
+            row_sink sink = kept_begin(&b.kept, box.width, box.height);
+            assert_ok(jpeg_decode_rows(jpeg, n, &box, &sink));
+            if (!kept_equals(&b.kept, &b.whole, &box))
+                fail_msg("kind %d, %d x %d: %d x %d at %d, %d differs", k, b.whole.width,
+                         b.whole.height, box.width, box.height, box.x, box.y);
+        }
+        image_box beyond = {1, 0, b.whole.width, 1};
+        row_sink sink = kept_begin(&b.kept, beyond.width, 1);
+        assert_fails(ASSAY_E_SHAPE, jpeg_decode_rows(jpeg, n, &beyond, &sink));
+        assert_int_equal(b.kept.next, 0);
+        free(jpeg);
+    }
+    end(&b);
+}
+
+static void mutate(bench *b, uint8_t *jpeg, size_t *n, size_t scan) {
+    size_t limit = rng_below(&b->r, 3) == 0 ? scan : *n;
+    switch (rng_below(&b->r, 4)) {
+    case 0: /* cut short */
+        *n -= 1 + rng_below(&b->r, rng_below(&b->r, 2) ? 8 : *n - 1);
+        break;
+    case 1: /* a marker, perhaps */
+        jpeg[rng_below(&b->r, limit)] = 0xFF;
+        break;
+    case 2: /* some bits */
+        for (int i = 0; i < 3; i++)
+            jpeg[rng_below(&b->r, limit)] ^= (uint8_t)(1u << rng_below(&b->r, 8));
+        break;
+    default: /* other bytes */
+        for (int i = 0; i < 6; i++)
+            jpeg[rng_below(&b->r, limit)] = (uint8_t)rng_u32(&b->r);
+        break;
+    }
+}
+
+/* A damaged JPEG: what we decode whole, libjpeg decodes without a warning, to the same
+ * bytes. Its former index, or a damaged one, leads to rows or FORMAT, nothing else. */
+static void check_damaged(bench *b, const uint8_t *jpeg, size_t n, int *decoded) {
+    image_info info;
+    if (image_peek(b->ctx, jpeg, n, &info) != ASSAY_OK || info.width > 1000 ||
+        info.height > 1000)
+        return;
+    image_box box = {0, 0, info.width, info.height};
+    row_sink sink = kept_begin(&b->kept, info.width, info.height);
+    if (jpeg_decode_window(b->decoder, jpeg, n, NULL, &box, &sink) == ASSAY_OK) {
+        assert_ok(image_decode(&b->whole, jpeg, n, NULL));
+        assert_true(kept_equals(&b->kept, &b->whole, &box));
+        ++*decoded;
+    }
+    jpeg_index index = {(const uint8_t *)b->index.data, b->index.len};
+    assert_false(jpeg_index_matches(&index, jpeg, n));
+    for (int i = 0; i < 3; i++) {
+        box = draw_window(&b->r, info.width, info.height, 500);
+        sink = kept_begin(&b->kept, box.width, box.height);
+        assay_status status =
+            jpeg_decode_window(b->decoder, jpeg, n, &index, &box, &sink);
+        assert_false(b->kept.wrong);
+        assert_true(status == ASSAY_OK || status == ASSAY_E_FORMAT ||
+                    status == ASSAY_E_UNSUPPORTED);
+        b->index.data[rng_below(&b->r, b->index.len)] ^= (char)(1 << rng_below(&b->r, 8));
+    }
+}
+
+static void damaged_files(void **state) {
+    (void)state;
+    bench b = begin(5);
+    int decoded = 0;
+    for (int i = 0; i < 4000; i++) {
+        unsigned long bytes;
+        if (i % 16 == 0)
+            scene(&b.source, 5 + (int)rng_below(&b.r, 60), 5 + (int)rng_below(&b.r, 60),
+                  &b.r);
+        uint8_t *file = encode(&b.source, &kinds[i % KINDS], &bytes);
+        size_t n = bytes;
+        tune(&b);
+        buf_clear(&b.index);
+        if (jpeg_index_build(&b.index, b.decoder, file, n, 4) == ASSAY_OK) {
+            uint8_t *other = malloc(n);
+            assert_non_null(other);
+            memcpy(other, file, n);
+            mutate(&b, other, &n, b.decoder->header.scan);
+            uint8_t *tight = malloc(n);
+            assert_non_null(tight);
+            memcpy(tight, other, n);
+            if (n != bytes || memcmp(tight, file, n) != 0)
+                check_damaged(&b, tight, n, &decoded);
+            free(other);
+            free(tight);
+        }
+        free(file);
+    }
+    assert_true(decoded > 200);
+    end(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind),
-        cmocka_unit_test(small_sizes),
-        cmocka_unit_test(other_kinds),
+        cmocka_unit_test(every_kind),    cmocka_unit_test(small_sizes),
+        cmocka_unit_test(other_kinds),   cmocka_unit_test(library_windows),
+        cmocka_unit_test(damaged_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
