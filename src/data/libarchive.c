@@ -4,6 +4,7 @@
 #include "data/stream.h"
 
 #include "base/os.h"
+#include "data/zip.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -160,4 +161,99 @@ void stream_close(stream *s) {
         archive_read_free(s->a);
     mem_free(s->ctx, s->name);
     mem_free(s->ctx, s);
+}
+
+/* ---- zip ---- */
+
+struct zip_reader {
+    assay_ctx *ctx;
+    char *path, *name; /* the file's, and the member's */
+    struct archive *a;
+};
+
+static assay_status zip_damaged(const zip_reader *z) {
+    const char *why = archive_error_string(z->a);
+    err_set(ASSAY_E_FORMAT, "the zip is damaged or ends early (%s)",
+            why ? why : "unknown");
+    err_where("%s%s%s", z->path, z->name ? ": " : "", z->name ? z->name : "");
+    err_help("fetch the file again");
+    return ASSAY_E_FORMAT;
+}
+
+assay_status zip_open(zip_reader **out, assay_ctx *ctx, const char *path) {
+    assay_status status = ASSAY_OK;
+    zip_reader *z = NULL;
+    *out = NULL;
+    if (!os_exists(path) || os_is_dir(path)) {
+        err_set(ASSAY_E_NOTFOUND, "no such file");
+        err_where("%s", path);
+        return ASSAY_E_NOTFOUND;
+    }
+    ASSAY_TRY(mem_new(ctx, &z, 1, sizeof *z));
+    z->ctx = ctx;
+    ASSAY_TRY(mem_strdup(ctx, &z->path, path));
+    z->a = archive_read_new();
+    if (z->a == NULL)
+        ASSAY_FAIL(ASSAY_E_NOMEM, "no memory for reading %s", path);
+    /* by the directory at its end: a zip that was cut has none */
+    if (archive_read_support_format_zip_seekable(z->a) < ARCHIVE_WARN)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "libarchive was built without zip");
+    if (archive_read_open_filename(z->a, path, 1 << 16) < ARCHIVE_WARN) {
+        status = zip_damaged(z);
+        goto done;
+    }
+    *out = z;
+    z = NULL;
+done:
+    zip_close(z);
+    return status;
+}
+
+assay_status zip_next(zip_reader *z, const char **name) {
+    assay_status status = ASSAY_OK;
+    struct archive_entry *entry = NULL;
+    *name = NULL;
+    mem_free(z->ctx, z->name);
+    z->name = NULL;
+    do {
+        int r = archive_read_next_header(z->a, &entry);
+        if (r == ARCHIVE_EOF)
+            return ASSAY_OK;
+        if (r < ARCHIVE_WARN)
+            return zip_damaged(z);
+    } while (archive_entry_filetype(entry) != AE_IFREG);
+    const char *given = archive_entry_pathname(entry);
+    ASSAY_TRY(mem_strdup(z->ctx, &z->name, given != NULL ? given : ""));
+    if (archive_entry_is_encrypted(entry)) {
+        err_set(ASSAY_E_FORMAT, "the file is encrypted");
+        err_where("%s: %s", z->path, z->name);
+        return ASSAY_E_FORMAT;
+    }
+    *name = z->name;
+done:
+    return status;
+}
+
+assay_status zip_read(zip_reader *z, void *dst, size_t n, size_t *got) {
+    uint8_t *to = dst;
+    *got = 0;
+    while (*got < n) {
+        la_ssize_t r = archive_read_data(z->a, to + *got, n - *got);
+        if (r < 0)
+            return zip_damaged(z);
+        if (r == 0)
+            break;
+        *got += (size_t)r;
+    }
+    return ASSAY_OK;
+}
+
+void zip_close(zip_reader *z) {
+    if (z == NULL)
+        return;
+    if (z->a != NULL)
+        archive_read_free(z->a);
+    mem_free(z->ctx, z->path);
+    mem_free(z->ctx, z->name);
+    mem_free(z->ctx, z);
 }
