@@ -238,6 +238,26 @@ class Data(Packed):
         self.assertEqual(document["report"]["schema"], "assay.verify/1")
         self.assertTrue(document["report"]["problems"])
 
+    def test_index(self):
+        jpegs = self.dir / "jpegs.beton"
+        self.good("pack", self.shared / "toy", jpegs, "--mode", "jpg")
+        done = self.good("index", jpegs, "--json", "--force")
+        document = json.loads(done.out)
+        beside = self.dir / "jpegs.beton.idx"
+        self.assertEqual((document["schema"], document["images"], document["indexed"],
+                          document["left_to_libjpeg"], document["raw"], document["interval"],
+                          document["bytes"]),
+                         ("assay.index/1", 100, 100, 0, 0, 8, beside.stat().st_size))
+        first = beside.read_bytes()
+        self.refused(2, "index", jpegs)
+        self.assertIn("100 of 100 images", self.good("index", jpegs, "-f", "-j1").out)
+        self.assertEqual(beside.read_bytes(), first)
+        self.good("index", jpegs, "-f", "--interval", 1, "-o", self.dir / "fine.idx")
+        self.refused(2, "index", jpegs, "--interval", 65, "-f")
+        self.refused(2, "index", jpegs, "--field", "no", "-f")
+        self.refused(2, "index", self.dir / "none.beton")
+        self.refused(3, "index", self.beton)
+
     def test_dump(self):
         self.good("dump", self.beton, "--sample", 3, "-o", self.dir / "i.npy")
         header = (self.dir / "i.npy").read_bytes()[:128]

@@ -47,6 +47,40 @@ ASSAY_API size_t assay_importer_count(void);
 ASSAY_API const char *assay_importer_name(size_t i);
 ASSAY_API const char *assay_importer_summary(size_t i);
 
+/* ---- the JPEG index ---- */
+
+typedef struct assay_index_options {
+    size_t struct_size;
+    int interval;       /**< an entry every so many MCUs, 1..64; 0: 8, 16 from 100,000 images, 32
+                             from a million */
+    const char *field;  /**< the image field; NULL: the first */
+    const char *output; /**< NULL: beside the file, its name and ".idx" */
+    int force;          /**< replace an existing file; write one though the file has its own */
+} assay_index_options;
+#define ASSAY_INDEX_OPTIONS_INIT \
+    { .struct_size = sizeof(assay_index_options) }
+
+typedef struct assay_index_result {
+    uint64_t images;  /**< in the field */
+    uint64_t indexed; /**< JPEGs that have an index now */
+    uint64_t left;    /**< JPEGs that assay's own decoder does not read: progressive and rare
+                           kinds; libjpeg-turbo decodes them */
+    uint64_t raw;     /**< images that are stored as pixels and need none */
+    uint64_t bytes, file_bytes; /**< of the index; of the .beton */
+    int interval;
+} assay_index_result;
+
+/** Writes the JPEG index of a .beton (FFCV's included) beside it: with it the loader decodes a crop
+ *  without reading the image's other entropy-coded data. The .beton stays as it is. Bytes are the
+ *  same at any thread count.
+ *  @param result  filled; may be NULL
+ *  @errors INVALID (options, unwritable or existing output, an index that the file has already),
+ *  NOTFOUND (file, field), UNSUPPORTED (no JPEG in the field), FORMAT, NOSPC, NOMEM, CANCELLED
+ *  @threads uses the context's   @cost one entropy decode of each image */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_index(assay_ctx *ctx, const char *path,
+                                                    const assay_index_options *options,
+                                                    assay_index_result *result);
+
 /* ---- looking inside a .beton ---- */
 
 /** JSON describing the file: version, page_size, num_samples, fields[] {name, type, shape, dtype},

@@ -64,6 +64,11 @@ bool jpeg_index_matches(const jpeg_index *index, const uint8_t *jpeg, size_t n) 
            ix.jpeg_crc == hash_crc32c(0, jpeg, n);
 }
 
+uint64_t jpeg_index_length(const jpeg_index *index) {
+    jpg_index ix;
+    return jpg_index_open(&ix, index) ? ix.jpeg_bytes : 0;
+}
+
 /* Follows a cursor through the data as they are. */
 typedef struct tracker {
     size_t from;    /* where the cursor's piece begins */

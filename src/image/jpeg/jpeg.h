@@ -29,6 +29,8 @@ jpeg_index_build(buf *out, jpeg_decoder *d, const uint8_t *jpeg, size_t n, int i
 /* Whether an index is well formed and was made from these very bytes (length and hash;
  * O(n)). */
 bool jpeg_index_matches(const jpeg_index *index, const uint8_t *jpeg, size_t n);
+/* The length of the JPEG that an index says it was made from; 0: it is none. O(1) */
+uint64_t jpeg_index_length(const jpeg_index *index);
 
 /* The window's rows into the sink. `index` may be NULL.
  * UNSUPPORTED, before any row: not ours. FORMAT, perhaps after some rows: damaged file or
