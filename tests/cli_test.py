@@ -141,7 +141,7 @@ class Usage(Case):
 
     def test_values(self):
         self.assertIn("from 1 to 100", self.refused(2, "pack", "a", "b", "--quality=0").err)
-        self.assertIn("auto|raw|jpg|keep", self.refused(2, "pack", "a", "b", "--mode=bmp").err)
+        self.assertIn("auto|raw|jpg|keep|smart|proportion", self.refused(2, "pack", "a", "b", "--mode=bmp").err)
         self.assertIn("OUT.beton is missing", self.refused(2, "pack", "a").err)
         self.assertIn("--output=DIR is missing", self.refused(2, "train", "a").err)
         self.assertIn("multiple of 3", self.good("audit", "--help").out)

@@ -14,14 +14,22 @@ typedef struct assay_pack_options {
     size_t struct_size;
     const char *from;      /**< importer's name ("folder", "idx", "cifar10"); NULL: detected */
     const char *split;     /**< pack this split alone; NULL: all, training rows first */
-    const char *mode;      /**< "raw", "jpg", "keep" (original JPEG bytes where FFCV can read them,
-                                raw otherwise), or NULL: raw up to 64 pixels a side, keep above */
+    const char *mode;      /**< "raw"; "jpg"; "keep": original JPEG bytes where FFCV can read them
+                                (one component or three), raw otherwise; "smart": JPEG above
+                                smart_threshold; "proportion": JPEG for a random part; NULL or
+                                "auto": raw up to 64 pixels a side, keep above */
     int quality;           /**< of "jpg", 1..100; 0: 90 */
     int max_resolution;    /**< longest side; 0: as is */
     uint64_t page_size;    /**< 0: 8 MiB, or more where an image needs it */
     int64_t limit;         /**< at most this many rows per split; 0: all */
     int force;             /**< replace an existing file */
     int skip_corrupt;      /**< leave damaged images out and list them, instead of failing */
+    uint64_t smart_threshold; /**< of "smart": bytes of pixels, 3 x width x height; 0: 128 KiB */
+    double proportion;     /**< of "proportion": the part that becomes JPEG, 0..1 */
+    uint64_t seed;         /**< of "proportion" and of shuffle */
+    int shuffle;           /**< rows in random order within each split */
+    const char *rows;      /**< of the rows that would be packed, these alone: ranges
+                                ("0:1000,5000:") or a file with a number on each line; NULL: all */
 } assay_pack_options;
 #define ASSAY_PACK_OPTIONS_INIT \
     { .struct_size = sizeof(assay_pack_options) }
@@ -34,7 +42,8 @@ typedef struct assay_pack_result {
 } assay_pack_result;
 
 /** Imports `source` and writes `out` (.beton version 2, readable by FFCV, with our section).
- *  Fields "image" and "label". Bytes are the same at any thread count.
+ *  Fields "image" and "label" where the source has them, then its other columns. Bytes are the
+ *  same at any thread count.
  *  @param result  filled; may be NULL
  *  @errors INVALID (options, unwritable or existing output), NOTFOUND, FORMAT (bad source, naming
  *  file and place), NOSPC, NOMEM, CANCELLED   @threads uses the context's   @cost O(source) */

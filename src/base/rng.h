@@ -19,6 +19,7 @@ enum rng_stream {
     RNG_ORDER_BLOCK = 16,  /* which blocks a window of quasi-random opens */
     RNG_ORDER_WINDOW = 17, /* and the rows of a window among themselves */
     RNG_ORDER_DRAW = 18,   /* weighted draws */
+    RNG_PACK = 20,
     RNG_TRANSFORM = 1000 /* + the transform's place in the pipeline */
 };
 

@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "data/encode.h"
 #include "data/identity.h"
+#include "data/pack.h"
 #include "data/testing.h"
 #include "file/beton.h"
 
@@ -446,6 +447,246 @@ static void refusals(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
+/* ---- columns ---- */
+
+enum { COLUMN_ROWS = 40 };
+
+static assay_status
+columns_open(void **state, import_list *list, assay_ctx *ctx, const char *path) {
+    static const import_column columns[] = {
+        {.type = BETON_FLOAT, .name = "weight"},
+        {.type = BETON_INT, .name = "count"},
+        {.type = BETON_BYTES, .name = "blob"},
+        {.type = BETON_NDARRAY,
+         .name = "sixteen_letters_",
+         .typestr = "<i2",
+         .ndim = 2,
+         .dim = {2, 3}},
+        {.type = BETON_JSON, .name = "meta"},
+        {.type = BETON_TENSOR, .name = "tensor", .typestr = "<f4", .ndim = 1, .dim = {1}},
+    };
+    (void)ctx;
+    *state = NULL;
+    list->no_image = strstr(path, "image") == NULL;
+    list->no_label = strstr(path, "label") == NULL;
+    if (!list->no_label) {
+        assert_ok(import_add_class(list, "even"));
+        assert_ok(import_add_class(list, "odd"));
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        assert_ok(import_add_column(list, &columns[i]));
+    for (int i = 0; i < COLUMN_ROWS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "row/%d", i);
+        assert_ok(import_add(list, i < 30 ? IMPORT_TRAIN : IMPORT_TEST, i % 2,
+                             (uint64_t)i, id));
+    }
+    return ASSAY_OK;
+}
+
+static assay_status
+columns_fetch(const void *state, const import_list *list, size_t row, import_image *out) {
+    static const uint8_t pixels[2 * 3 * 3] = {1, 2, 3, 250, 251, 252};
+    (void)state;
+    (void)list;
+    (void)row;
+    out->raw = true;
+    out->width = 3;
+    out->height = 2;
+    out->channels = 3;
+    out->data = pixels;
+    out->bytes = sizeof pixels;
+    return ASSAY_OK;
+}
+
+static assay_status columns_fetch_cell(const void *state,
+                                       const import_list *list,
+                                       size_t row,
+                                       size_t column,
+                                       import_cell *out) {
+    static const uint8_t bytes[64] = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    (void)state;
+    (void)list;
+    out->number = -0.5 * (double)row;
+    out->integer = -(int64_t)row;
+    out->data = column == 4 ? (const uint8_t *)"[1, 2]" : bytes;
+    out->bytes = column == 2 ? row % 5 : column == 3 ? 12 : column == 4 ? 6 : 4;
+    if (column == 2 && row == 7)
+        return err_set(ASSAY_E_FORMAT, "no blob");
+    return ASSAY_OK;
+}
+
+static void columns_close(void *state) {
+    (void)state;
+}
+
+static const data_importer columns_importer = {.name = "columns",
+                                               .open = columns_open,
+                                               .fetch = columns_fetch,
+                                               .fetch_cell = columns_fetch_cell,
+                                               .close = columns_close};
+
+static void check_columns(assay_ctx *ctx, const char *path, int first) {
+    static const char *const names[] = {"weight",           "count", "blob",
+                                        "sixteen_letters_", "meta",  "tensor"};
+    beton_file *f;
+    const uint8_t *data;
+    uint64_t bytes;
+    assert_ok(beton_open(&f, ctx, path));
+    assert_int_equal(beton_samples(f), COLUMN_ROWS - 1); /* row 7 is left out */
+    assert_int_equal(beton_fields(f), first + 6);
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(beton_field_at(f, first + i)->name, names[i]);
+    for (uint64_t s = 0; s < COLUMN_ROWS - 1; s++) {
+        uint64_t row = s < 7 ? s : s + 1;
+        assert_true(le_f64_get(beton_cell(f, s, first)) == -0.5 * (double)row);
+        assert_int_equal((int64_t)le64_get(beton_cell(f, s, first + 1)), -(int64_t)row);
+        for (int k = 2; k < 6; k++) {
+            static const uint64_t want[] = {0, 12, 7, 4};
+            uint64_t ptr = le64_get(beton_cell(f, s, first + k));
+            assert_ok(beton_payload(f, s, first + k, ptr, 0, &data, &bytes));
+            assert_int_equal(bytes, k == 2 ? row % 5 : want[k - 2]);
+            if (k == 4)
+                assert_string_equal((const char *)data, "[1, 2]");
+            else if (bytes > 0)
+                assert_int_equal(data[bytes - 1], 4 + bytes);
+        }
+    }
+    beton_close(f);
+    assert_ok(assay_beton_verify(ctx, path, 0, NULL));
+}
+
+static void columns(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = test_ctx(2);
+    test_scratch s = test_scratch_begin();
+    static const char *const sources[] = {"image label", "label", "image", "neither"};
+    test_path out = test_in(&s, "out.beton");
+    for (size_t i = 0; i < 4; i++) {
+        assay_pack_options o = options();
+        assay_pack_result r;
+        dataset *d;
+        o.force = 1;
+        assert_fails(ASSAY_E_FORMAT,
+                     pack_with(ctx, &columns_importer, sources[i], out.text, &o, &r));
+        assert_non_null(strstr(assay_last_error()->where, "row/7"));
+        o.skip_corrupt = 1;
+        assert_ok(pack_with(ctx, &columns_importer, sources[i], out.text, &o, &r));
+        assert_int_equal(r.rows, COLUMN_ROWS - 1);
+        assert_int_equal(r.skipped, 1);
+        assert_int_equal(r.classes, i < 2 ? 2 : 0);
+        check_columns(ctx, out.text, (i != 3) + (i == 0));
+        if (i == 0) {
+            assert_ok(dataset_open(&d, ctx, out.text));
+            dataset_close(d);
+        } else if (i != 2) {
+            assert_fails(ASSAY_E_UNSUPPORTED, dataset_open(&d, ctx, out.text));
+            assert_string_equal(assay_last_error()->message, "no image field");
+        }
+    }
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
+/* ---- smart, proportion, subsets, orders ---- */
+
+static void chosen_modes(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = test_ctx(2);
+    test_scratch s = test_scratch_begin();
+    put_folder(ctx, &s);
+    test_path src = test_in(&s, "src"), out = test_in(&s, "out.beton");
+    assay_pack_options o = options();
+    o.force = 1;
+    o.mode = "smart";
+    o.smart_threshold = 3 * 120 * 95; /* dogs of up to 95 rows are raw */
+    assert_ok(assay_pack(ctx, src.text, out.text, &o, NULL));
+    check_stored(ctx, out.text, 12 + 6, 6);
+    o.smart_threshold = 0;
+    assert_ok(assay_pack(ctx, src.text, out.text, &o, NULL));
+    check_stored(ctx, out.text, 24, 0);
+    o.mode = "proportion";
+    o.proportion = 0;
+    assert_ok(assay_pack(ctx, src.text, out.text, &o, NULL));
+    check_stored(ctx, out.text, 24, 0);
+    o.proportion = 1;
+    assert_ok(assay_pack(ctx, src.text, out.text, &o, NULL));
+    check_stored(ctx, out.text, 0, 24);
+    o.proportion = 0.5;
+    char sha[3][65];
+    assay_pack_result r;
+    for (int i = 0; i < 3; i++) {
+        o.seed = i == 2;
+        assert_ok(assay_pack(ctx, src.text, out.text, &o, &r));
+        memcpy(sha[i], r.sha256, 65);
+    }
+    assert_string_equal(sha[0], sha[1]);
+    assert_string_not_equal(sha[0], sha[2]);
+    o.proportion = 1.5;
+    assert_fails(ASSAY_E_INVALID, assay_pack(ctx, src.text, out.text, &o, &r));
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
+static void subsets_and_orders(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = test_ctx(2);
+    test_scratch s = test_scratch_begin();
+    put_idx_set(ctx, &s, 50, 20);
+    test_path out = test_in(&s, "out.beton"), list = test_in(&s, "rows.txt");
+    assay_pack_options o = options();
+    assay_pack_result r;
+    dataset *d;
+    o.force = 1;
+    o.rows = "3,10:13,:2,60:";
+    assert_ok(assay_pack(ctx, s.folder, out.text, &o, &r));
+    assert_int_equal(r.train_rows, 6);
+    assert_int_equal(r.test_rows, 10);
+    assert_ok(dataset_open(&d, ctx, out.text));
+    static const char *const ids[] = {"train/0",  "train/1",  "train/3", "train/10",
+                                      "train/11", "train/12", "test/10"};
+    for (uint64_t i = 0; i < 7; i++)
+        assert_string_equal(dataset_id(d, i), ids[i]);
+    dataset_close(d);
+    static const char text[] = "# rows\n4\ttrain\tcopy\n\n 69 x\r\n";
+    test_put(list.text, text, strlen(text));
+    o.rows = list.text;
+    assert_ok(assay_pack(ctx, s.folder, out.text, &o, &r));
+    assert_int_equal(r.rows, 2);
+    static const char *const bad[] = {
+        "70", "0:71", "5:3", "1,,2", "1:2:3", ":99999999999999999999999", ",", "71:"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        o.rows = bad[i];
+        assert_fails(ASSAY_E_INVALID, assay_pack(ctx, s.folder, out.text, &o, &r));
+    }
+    test_put(list.text, "3\nx\n", 4);
+    o.rows = list.text;
+    assert_fails(ASSAY_E_FORMAT, assay_pack(ctx, s.folder, out.text, &o, &r));
+    assert_non_null(strstr(assay_last_error()->where, "line 2"));
+    /* shuffled within each split, by the seed */
+    o = options();
+    o.force = 1;
+    o.shuffle = 1;
+    o.seed = 5;
+    assert_ok(assay_pack(ctx, s.folder, out.text, &o, &r));
+    assert_int_equal(r.train_rows, 50);
+    assert_ok(dataset_open(&d, ctx, out.text));
+    bool seen[70] = {false}, moved = false;
+    for (uint64_t i = 0; i < 70; i++) {
+        unsigned k;
+        assert_int_equal(sscanf(dataset_id(d, i), i < 50 ? "train/%u" : "test/%u", &k),
+                         1);
+        k += i < 50 ? 0 : 50;
+        assert_false(seen[k]);
+        seen[k] = true;
+        moved = moved || k != i;
+    }
+    assert_true(moved);
+    dataset_close(d);
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packs_idx),
@@ -457,6 +698,9 @@ int main(void) {
         cmocka_unit_test(damaged_images),
         cmocka_unit_test(pages_fit),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(columns),
+        cmocka_unit_test(chosen_modes),
+        cmocka_unit_test(subsets_and_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

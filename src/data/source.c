@@ -103,6 +103,11 @@ static assay_status source_key(char key[KEY_BYTES],
     hash_sha256_u64(&s, o->page_size);
     hash_sha256_u64(&s, (uint64_t)o->limit);
     hash_sha256_u64(&s, (uint64_t)o->skip_corrupt);
+    hash_sha256_u64(&s, o->smart_threshold);
+    hash_sha256_add(&s, &o->proportion, sizeof o->proportion);
+    hash_sha256_u64(&s, o->seed);
+    hash_sha256_u64(&s, (uint64_t)o->shuffle);
+    hash_sha256_str(&s, o->rows != NULL ? o->rows : "");
     ASSAY_TRY(add_source(&s, ctx, source));
     hash_sha256_end(&s, digest);
     hash_hex(hex, digest);

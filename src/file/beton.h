@@ -28,6 +28,9 @@ bool beton_cell_layout(beton_type type, uint32_t *bytes, uint32_t *align);
 bool beton_allocates(beton_type type);
 /* Where in the cell the u64 pointer lies (5 in an image cell, else 0). */
 uint32_t beton_ptr_offset(beton_type type);
+/* Lays out the cells of a metadata row as C would, filling in offsets and sizes; returns the row's
+ * bytes, the stride. Types must have cells. */
+uint32_t beton_lay_out(beton_field *fields, int n);
 
 /* ---- reading ---- */
 typedef struct beton_file beton_file;
@@ -87,6 +90,7 @@ typedef struct beton_payload_in {
 } beton_payload_in;
 ASSAY_MUST_CHECK assay_status beton_writer_add(beton_writer *w, const uint8_t *row, const beton_payload_in *payloads, int n);
 uint32_t beton_writer_stride(const beton_writer *w);
+uint64_t beton_writer_samples(const beton_writer *w); /* told at the start */
 const beton_field *beton_writer_field(const beton_writer *w, int i); /* with offsets filled in */
 ASSAY_MUST_CHECK assay_status beton_writer_tag(beton_writer *w, uint32_t tag, const void *data, size_t bytes);
 /* Checksums, section, table, header, fsync, rename. */

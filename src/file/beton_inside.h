@@ -15,10 +15,6 @@ enum {
     BETON_MIN_PAGE = 1 << 12, /* of our writer */
 };
 
-/* Lays out the cells of a metadata row as C would; returns the stride. Types must have
- * cells. */
-uint32_t beton_lay_out(beton_field *fields, int n);
-
 /* ---- our section: records from `begin`, a trailer that ends where the table starts ----
  */
 #define SECTION_MAGIC "ASSAYSEC"

@@ -126,6 +126,10 @@ uint32_t beton_writer_stride(const beton_writer *w) {
     return w->stride;
 }
 
+uint64_t beton_writer_samples(const beton_writer *w) {
+    return w->samples;
+}
+
 const beton_field *beton_writer_field(const beton_writer *w, int i) {
     return &w->field[i];
 }

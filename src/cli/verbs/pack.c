@@ -21,19 +21,36 @@ static const cli_option options[] = {
              "split."},
     {.name = "mode",
      .type = CLI_CHOICE,
-     .choices = "auto|raw|jpg|keep",
+     .choices = "auto|raw|jpg|keep|smart|proportion",
      .initial = "auto",
      .help = "how images are stored",
      .more =
          "\"raw\" stores pixels, \"jpg\" encodes them, \"keep\" keeps the bytes of JPEG "
-         "files. Automatic: raw up to 64 pixels a side, keep above."},
+         "files that FFCV can read (one component or three), \"smart\" encodes images "
+         "above --smart-threshold and \"proportion\" a random part of them. Automatic: "
+         "raw "
+         "up to 64 pixels a side, keep above."},
+    {.name = "smart-threshold",
+     .type = CLI_SIZE,
+     .value = "SIZE",
+     .initial = "128K",
+     .low = 1,
+     .high = 17179869184.0,
+     .help = "bytes of pixels above which --mode=smart encodes"},
+    {.name = "proportion",
+     .type = CLI_DOUBLE,
+     .value = "P",
+     .initial = "0.5",
+     .low = 0,
+     .high = 1,
+     .help = "part of the images that --mode=proportion encodes"},
     {.name = "quality",
      .type = CLI_INT,
      .value = "N",
      .initial = "90",
      .low = 1,
      .high = 100,
-     .help = "JPEG quality of --mode=jpg"},
+     .help = "JPEG quality where images are encoded"},
     {.name = "max-resolution",
      .type = CLI_INT,
      .value = "N",
@@ -52,6 +69,17 @@ static const cli_option options[] = {
     {.name = "skip-corrupt",
      .type = CLI_FLAG,
      .help = "leave damaged images out instead of failing"},
+    {.name = "rows",
+     .type = CLI_TEXT,
+     .value = "ROWS",
+     .shown = "all",
+     .help = "pack these rows alone: ranges or a file",
+     .more = "Ranges: \"0:1000,5000:\", without the row that ends one. A file: a row's "
+             "number begins each line. Rows count as they would be packed otherwise."},
+    {.name = "shuffle",
+     .type = CLI_FLAG,
+     .help = "rows in random order within each split"},
+    CLI_OPTION_SEED,
     CLI_OPTION_LIMIT,
     CLI_OPTION_FORCE,
     {.type = CLI_NONE}};
@@ -94,6 +122,11 @@ static assay_status run(cli_run *run) {
     o.limit = cli_int(args, "limit");
     o.force = cli_on(args, "force");
     o.skip_corrupt = cli_on(args, "skip-corrupt");
+    o.smart_threshold = (uint64_t)cli_int(args, "smart-threshold");
+    o.proportion = cli_real(args, "proportion");
+    o.rows = cli_text(args, "rows");
+    o.shuffle = cli_on(args, "shuffle");
+    o.seed = (uint64_t)cli_int(args, "seed");
     const char *out = args->positional[1];
     assay_pack_result result;
     assay_status status = assay_pack(run->ctx, args->positional[0], out, &o, &result);
