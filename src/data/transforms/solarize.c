@@ -1,0 +1,64 @@
+/* Inverts what is bright, with probability p. */
+#include "data/photometric.h"
+
+#include <string.h>
+
+enum { THRESHOLD, P };
+
+static assay_status plan(transform_plan *p) {
+    p->out = p->in;
+    return ASSAY_OK;
+}
+
+static bool
+apply(const transform_plan *p, transform_sample *s, const uint8_t *src, uint8_t *dst) {
+    if (!photo_happens(&s->r, p->value[P]))
+        return false;
+    photo_solarize(dst, src, &p->in, (int)p->value[THRESHOLD]);
+    return true;
+}
+
+static void reference(const transform_plan *p,
+                      transform_sample *s,
+                      const uint8_t *src,
+                      uint8_t *dst) {
+    if (photo_happens(&s->r, p->value[P]))
+        photo_solarize_reference(dst, src, &p->in, (int)p->value[THRESHOLD]);
+    else
+        memcpy(dst, src, photo_bytes(&p->in));
+}
+
+static const transform_arg args[] = {
+    {.name = "threshold",
+     .count = 1,
+     .initial = {128},
+     .least = 0,
+     .most = 256,
+     .whole = true},
+    {.name = "p", .count = 1, .initial = {0.5}, .least = 0, .most = 1},
+    {.name = NULL},
+};
+
+static const transform_case cases[] = {
+    {.args = "", .in = {32, 32, 3}, .out = {32, 32, 3}},
+    {.args = "100, p=1", .in = {9, 31, 3}, .out = {9, 31, 3}},
+    {.args = "0, 1", .in = {28, 28, 1}, .out = {28, 28, 1}},
+    {.args = "256, 1", .in = {28, 28, 1}, .out = {28, 28, 1}},
+    {.args = "255, 1", .in = {32, 32, 3}, .out = {32, 32, 3}},
+    {.args = "257", .in = {32, 32, 3}, .refused = true},
+    {.args = "1.5", .in = {32, 32, 3}, .refused = true},
+    {.args = NULL},
+};
+
+const data_transform assay_transform_solarize = {
+    .name = "solarize",
+    .summary = "inverts values from a threshold on",
+    .details =
+        "torchvision's RandomSolarize, Pillow's ImageOps.solarize, the same bytes.",
+    .stage = TRANSFORM_PIXELS,
+    .args = args,
+    .plan = plan,
+    .apply = apply,
+    .reference = reference,
+    .cases = cases,
+};
