@@ -44,6 +44,11 @@ static bool in_planes(const image_output *o) {
     return o->planar && o->channels == 3;
 }
 
+static void finish(const output_kernels *k, const image_output *o) {
+    if (o->stream && k->finish)
+        k->finish();
+}
+
 void output_write_by(const output_kernels *k,
                      const image_output *o,
                      const uint8_t *hwc,
@@ -55,6 +60,7 @@ void output_write_by(const output_kernels *k,
         k->planar(o, hwc, pixels, out, pixels);
     else
         k->interleaved(o, hwc, pixels * (size_t)o->channels, out);
+    finish(k, o);
 }
 
 void output_write(
@@ -168,6 +174,7 @@ void output_place_by(const output_kernels *k,
                      void *out) {
     if (k->place_small && is_small(o, p)) {
         k->place_small(o, p, hwc, out);
+        finish(k, o);
         return;
     }
     size_t row_bytes = (size_t)p->width * (size_t)o->channels;
@@ -181,6 +188,7 @@ void output_place_by(const output_kernels *k,
             write_span(k, o, p, &s, out);
         }
     }
+    finish(k, o);
 }
 
 void output_place(const image_output *o,

@@ -57,8 +57,6 @@ static void interleaved(const image_output *o, const uint8_t *in, size_t n, void
     else
         done = convert(o, in, n, out, OUTPUT_BF16, stream);
     output_rest(o, in, done, n, out);
-    if (stream)
-        _mm_sfence();
 }
 
 /* Where the sixteen bytes of a channel lie in three registers of sixteen pixels; 128:
@@ -150,6 +148,10 @@ static void reverse(uint8_t *out, const uint8_t *in, size_t pixels, int channels
     output_reverse_rest(out, in, done, pixels, channels);
 }
 
+static void finish(void) {
+    _mm_sfence();
+}
+
 extern const output_kernels output_kernels_avx2;
-const output_kernels output_kernels_avx2 = {interleaved, planar, reverse, NULL};
+const output_kernels output_kernels_avx2 = {interleaved, planar, reverse, NULL, finish};
 #endif

@@ -5,6 +5,16 @@
 #ifdef __AVX512VBMI__
 #include "image/output_avx512v.h"
 
+/* i mod 3, for bytes and for words of four; read from 64 (16) times any h on by beginning
+ * at h. */
+static const uint8_t byte_mod3[68] = {
+#define MOD12 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2
+    MOD12, MOD12, MOD12, MOD12, MOD12, 0, 1, 2, 0, 1, 2, 0, 1};
+static const int32_t lane_mod3[36] = {MOD12, MOD12, MOD12};
+static const uint8_t iota[64] = {
+#define IOTA8(i) (i), (i) + 1, (i) + 2, (i) + 3, (i) + 4, (i) + 5, (i) + 6, (i) + 7
+    IOTA8(0), IOTA8(8), IOTA8(16), IOTA8(24), IOTA8(32), IOTA8(40), IOTA8(48), IOTA8(56)};
+
 /* Factors and offsets of 48 consecutive values. */
 typedef struct affine {
     __m512 scale[3], shift[3];
@@ -12,30 +22,86 @@ typedef struct affine {
 
 OUTPUT_INLINE affine affine_of(const image_output *o) {
     affine a;
+    __m512 scale = _mm512_maskz_loadu_ps(7, o->scale),
+           shift = _mm512_maskz_loadu_ps(7, o->shift);
     for (int j = 0; j < 3; j++) {
-        float scale[16], shift[16];
-        for (int i = 0; i < 16; i++) {
-            int c = o->channels == 3 ? (16 * j + i) % 3 : 0;
-            scale[i] = o->scale[c];
-            shift[i] = o->shift[c];
-        }
-        a.scale[j] = _mm512_loadu_ps(scale);
-        a.shift[j] = _mm512_loadu_ps(shift);
+        __m512i channel = _mm512_loadu_si512(lane_mod3 + j);
+        if (o->channels == 1)
+            channel = _mm512_setzero_si512();
+        a.scale[j] = _mm512_permutexvar_ps(channel, scale);
+        a.shift[j] = _mm512_permutexvar_ps(channel, shift);
     }
     return a;
+}
+
+/* Of 96 consecutive values, the even ones and the odd ones of each 32. */
+typedef struct affine_pairs {
+    __m512 scale[3][2], shift[3][2];
+} affine_pairs;
+
+OUTPUT_INLINE affine_pairs affine_pairs_of(const affine *a) {
+    affine_pairs p;
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24,
+                                           26, 28, 30),
+                  odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    for (int j = 0; j < 3; j++) {
+        int low = 2 * j % 3, high = (2 * j + 1) % 3;
+        p.scale[j][0] = _mm512_permutex2var_ps(a->scale[low], even, a->scale[high]);
+        p.scale[j][1] = _mm512_permutex2var_ps(a->scale[low], odd, a->scale[high]);
+        p.shift[j][0] = _mm512_permutex2var_ps(a->shift[low], even, a->shift[high]);
+        p.shift[j][1] = _mm512_permutex2var_ps(a->shift[low], odd, a->shift[high]);
+    }
+    return p;
 }
 
 OUTPUT_INLINE __m512 to_float(__m128i bytes, __m512 scale, __m512 shift) {
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)), scale, shift);
 }
 
+/* 32 bytes to bf16: pairs of bytes lie in lanes, so that the halves need no order. */
+OUTPUT_INLINE __m512i to_bf16(__m256i bytes, const affine_pairs *a, int j) {
+    const __m512i pair = _mm512_cvtepu16_epi32(bytes),
+                  upper = _mm512_set1_epi32((int)0xFFFF0000);
+    __m512 even = _mm512_cvtepi32_ps(_mm512_and_si512(pair, _mm512_set1_epi32(255))),
+           odd = _mm512_cvtepi32_ps(_mm512_srli_epi32(pair, 8));
+    even = _mm512_fmadd_ps(even, a->scale[j][0], a->shift[j][0]);
+    odd = _mm512_fmadd_ps(odd, a->scale[j][1], a->shift[j][1]);
+    return _mm512_or_si512(_mm512_srli_epi32(output_round_bf16(even), 16),
+                           _mm512_and_si512(output_round_bf16(odd), upper));
+}
+
+OUTPUT_INLINE void convert_bf16(
+    const affine_pairs *a, const uint8_t *in, size_t n, uint16_t *out, bool stream) {
+    size_t i = 0;
+    for (; n - i >= 96; i += 96)
+        for (int j = 0; j < 3; j++) {
+            size_t at = i + 32 * (size_t)j;
+            __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(in + at));
+            __m512i half = to_bf16(bytes, a, j);
+            if (stream)
+                _mm512_stream_si512((__m512i *)(void *)(out + at), half);
+            else
+                _mm512_storeu_si512(out + at, half);
+        }
+    for (int j = 0; i < n; j++, i += 32) {
+        __mmask32 lanes = (__mmask32)output_bits((int64_t)(n - i));
+        _mm512_mask_storeu_epi16(out + i, lanes,
+                                 to_bf16(_mm256_maskz_loadu_epi8(lanes, in + i), a, j));
+    }
+}
+
 OUTPUT_INLINE void convert(const affine *a,
+                           const affine_pairs *pairs,
                            const uint8_t *in,
                            size_t n,
                            void *out,
                            output_type type,
                            bool stream) {
     size_t i = 0;
+    if (type == OUTPUT_BF16) {
+        convert_bf16(pairs, in, n, out, stream);
+        return;
+    }
     for (; n - i >= 48; i += 48)
         for (int j = 0; j < 3; j++) {
             size_t at = i + 16 * (size_t)j;
@@ -56,7 +122,6 @@ static void stream_bytes(const uint8_t *in, size_t n, uint8_t *out) {
     for (; n - i >= 64; i += 64)
         _mm512_stream_si512((__m512i *)(void *)(out + i), _mm512_loadu_si512(in + i));
     memcpy(out + i, in + i, n - i);
-    _mm_sfence();
 }
 
 static void interleaved(const image_output *o, const uint8_t *in, size_t n, void *out) {
@@ -69,9 +134,8 @@ static void interleaved(const image_output *o, const uint8_t *in, size_t n, void
         return;
     }
     affine a = affine_of(o);
-    OUTPUT_BY_TYPE(convert, o->type, stream, &a, in, n, out);
-    if (stream)
-        _mm_sfence();
+    affine_pairs pairs = affine_pairs_of(&a);
+    OUTPUT_BY_TYPE(convert, o->type, stream, &a, &pairs, in, n, out);
 }
 
 /* Bytes of 64 pixels, in three registers, to a plane each: byte 3 p + c of them is byte
@@ -154,18 +218,16 @@ static void planar(
     bool stream = output_may_stream(o, out) && plane % 16 == 0 && o->type != OUTPUT_U8;
     size_t from = o->type == OUTPUT_U8 ? split64(rgb, pixels, out, plane) : 0;
     OUTPUT_BY_TYPE(split, o->type, stream, o, rgb, from, pixels, out, plane);
-    if (stream)
-        _mm_sfence();
 }
 
-/* Byte j of reversed pixels is source byte `last pixel's first byte + this[j]`. */
+/* Byte j + 64 half of reversed pixels is the source's byte at the last pixel's first plus
+ * this. */
 OUTPUT_INLINE __m512i reversed(int channels, int half) {
-    int8_t step[64];
-    for (int i = 0; i < 64; i++) {
-        int j = i + 64 * half;
-        step[i] = (int8_t)(channels == 3 ? 2 * (j % 3) - j : -j);
-    }
-    return _mm512_loadu_si512(step);
+    __m512i j =
+        _mm512_add_epi8(_mm512_loadu_si512(iota), _mm512_set1_epi8((char)(64 * half)));
+    __m512i channel =
+        channels == 3 ? _mm512_loadu_si512(byte_mod3 + half) : _mm512_setzero_si512();
+    return _mm512_sub_epi8(_mm512_add_epi8(channel, channel), j);
 }
 
 OUTPUT_INLINE void
@@ -197,18 +259,19 @@ typedef struct small_row {
     __mmask64 load[2], store[2], inside[2], hole[2];
 } small_row;
 
+/* A colour in every pixel, from byte 64 half on. */
 OUTPUT_INLINE __m512i repeated(const uint8_t *colour, int channels, int half) {
-    uint8_t bytes[64];
-    for (int i = 0; i < 64; i++)
-        bytes[i] = channels == 3 ? colour[(i + 64 * half) % 3] : colour[0];
-    return _mm512_loadu_si512(bytes);
+    if (channels == 1)
+        return _mm512_set1_epi8((char)colour[0]);
+    int32_t packed = colour[0] | colour[1] << 8 | colour[2] << 16;
+    return _mm512_permutexvar_epi8(_mm512_loadu_si512(byte_mod3 + half),
+                                   _mm512_set1_epi32(packed));
 }
 
 OUTPUT_INLINE small_row small_row_of(const image_placement *p, int channels) {
     int64_t each = channels, width = p->width * each, out_width = p->out_width * each,
             from = p->dx * each, to = from + width;
     int64_t hole = p->hole_x * each, hole_end = hole + p->hole_width * each;
-    __m512i iota = _mm512_sub_epi8(_mm512_setzero_si512(), reversed(1, 0));
     small_row s;
     for (int h = 0; h < 2; h++) {
         int64_t first = 64 * h;
@@ -216,7 +279,8 @@ OUTPUT_INLINE small_row small_row_of(const image_placement *p, int channels) {
             s.pick[h] = _mm512_add_epi8(reversed(channels, h),
                                         _mm512_set1_epi8((char)(to - each)));
         else
-            s.pick[h] = _mm512_add_epi8(iota, _mm512_set1_epi8((char)(first - from)));
+            s.pick[h] = _mm512_add_epi8(_mm512_loadu_si512(iota),
+                                        _mm512_set1_epi8((char)(first - from)));
         s.fill[h] = repeated(p->fill, channels, h);
         s.hole_fill[h] = repeated(p->hole_fill, channels, h);
         s.load[h] = output_bits(width - first);
@@ -238,6 +302,7 @@ OUTPUT_INLINE void place_rows(const image_output *o,
                  out_row = (size_t)p->out_width * (size_t)o->channels;
     const size_t bytes = output_type_bytes(type);
     const affine a = affine_of(o);
+    const affine_pairs pairs = affine_pairs_of(&a);
     for (int y = 0; y < p->out_height; y++) {
         __m512i v[2] = {s->fill[0], s->fill[1]};
         int64_t from = (int64_t)y - p->dy;
@@ -261,7 +326,7 @@ OUTPUT_INLINE void place_rows(const image_output *o,
             uint8_t line[OUTPUT_SMALL_ROW];
             _mm512_storeu_si512(line, v[0]);
             _mm512_storeu_si512(line + 64, v[1]);
-            convert(&a, line, out_row, to, type, stream);
+            convert(&a, &pairs, line, out_row, to, type, stream);
         }
     }
 }
@@ -272,12 +337,15 @@ static void place_small(const image_output *o,
                         void *out) {
     small_row s = small_row_of(p, o->channels);
     bool stream = output_may_stream(o, out) && o->type != OUTPUT_U8 &&
-                  p->out_width * o->channels % 48 == 0;
+                  p->out_width * o->channels % 96 == 0;
     OUTPUT_BY_TYPE(place_rows, o->type, stream, o, p, &s, hwc, out);
-    if (stream)
-        _mm_sfence();
+}
+
+static void finish(void) {
+    _mm_sfence();
 }
 
 extern const output_kernels output_kernels_avx512v;
-const output_kernels output_kernels_avx512v = {interleaved, planar, reverse, place_small};
+const output_kernels output_kernels_avx512v = {interleaved, planar, reverse, place_small,
+                                               finish};
 #endif

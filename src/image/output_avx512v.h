@@ -7,6 +7,13 @@
 
 #include <immintrin.h>
 
+/* A float's upper half becomes the nearest bf16; the lower is rubbish. */
+OUTPUT_INLINE __m512i output_round_bf16(__m512 v) {
+    __m512i u = _mm512_castps_si512(v), one = _mm512_set1_epi32(1);
+    __m512i even = _mm512_and_si512(_mm512_srli_epi32(u, 16), one);
+    return _mm512_add_epi32(u, _mm512_add_epi32(even, _mm512_set1_epi32(0x7FFF)));
+}
+
 /* Stores the lanes of `lanes` at element `at`. Streaming asks for all lanes and for an
  * address that is a multiple of the stored bytes. */
 OUTPUT_INLINE void output_put16(
@@ -23,10 +30,7 @@ OUTPUT_INLINE void output_put16(
     if (type == OUTPUT_F16) {
         half = _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     } else {
-        __m512i u = _mm512_castps_si512(v), one = _mm512_set1_epi32(1);
-        __m512i even = _mm512_and_si512(_mm512_srli_epi32(u, 16), one);
-        u = _mm512_add_epi32(u, _mm512_add_epi32(even, _mm512_set1_epi32(0x7FFF)));
-        half = _mm512_cvtepi32_epi16(_mm512_srli_epi32(u, 16));
+        half = _mm512_cvtepi32_epi16(_mm512_srli_epi32(output_round_bf16(v), 16));
     }
     uint16_t *to = (uint16_t *)out + at;
     if (stream)

@@ -18,4 +18,4 @@ static void reverse(uint8_t *out, const uint8_t *in, size_t pixels, int channels
 }
 
 extern const output_kernels output_kernels_c;
-const output_kernels output_kernels_c = {interleaved, planar, reverse, NULL};
+const output_kernels output_kernels_c = {interleaved, planar, reverse, NULL, NULL};

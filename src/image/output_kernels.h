@@ -32,6 +32,8 @@ typedef struct output_kernels {
                         const image_placement *p,
                         const uint8_t *hwc,
                         void *out);
+    /* makes streamed stores visible to other threads, once for an image; may be NULL */
+    void (*finish)(void);
 } output_kernels;
 
 /* The table of one set, whether or not the processor has it. */

@@ -178,9 +178,11 @@ static void write_row(resampler *r, const void *row) {
         return;
     }
     uint8_t *luma = r->line + 3 * pixels;
+    image_output one = *o;
+    one.stream = false; /* rows are short */
     r->kernels->across(&r->across, row, r->line);
     output_luma(luma, r->line, pixels);
-    output_write(o, luma, 1, job->out_width, (char *)job->out + at * each);
+    output_write(&one, luma, 1, job->out_width, (char *)job->out + at * each);
 }
 
 /* The row between the passes from rows of the ring. */

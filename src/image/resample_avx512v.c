@@ -131,6 +131,54 @@ OUTPUT_INLINE void interleave(__m512 v[3]) {
     v[2] = _mm512_mask_permutexvar_ps(_mm512_permutex2var_ps(r, rg2, g), 0x9249, b2, b);
 }
 
+/* The pixel of each of 48 words R0 G0 B0 R1 ... */
+static const uint16_t word_pixel[64] = {0,  0,  0,  1,  1,  1,  2,  2,  2,  3,  3,  3,
+                                        4,  4,  4,  5,  5,  5,  6,  6,  6,  7,  7,  7,
+                                        8,  8,  8,  9,  9,  9,  10, 10, 10, 11, 11, 11,
+                                        12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 15};
+
+/* The same for halves, in the upper words of lanes or in the lowest
+ * sixteen: 32 words in *first, 16 returned. */
+OUTPUT_INLINE __m256i interleave_words(const __m512i v[3], bool upper, __m512i *first) {
+    /* bytes of words of channel 0; word 32 is of channel 2 */
+    const uint64_t third = 0x30C30C30C30C30C3;
+    const __mmask64 green[2] = {third << 2, third << 4}, blue[2] = {third << 4, third};
+    __m512i out[2];
+    for (int h = 0; h < 2; h++) {
+        __m512i place = _mm512_loadu_si512(word_pixel + 32 * h);
+        if (upper)
+            place =
+                _mm512_add_epi16(_mm512_add_epi16(place, place), _mm512_set1_epi16(1));
+        place = _mm512_mullo_epi16(place, _mm512_set1_epi16(0x0202)); /* both bytes */
+        place = _mm512_add_epi16(place, _mm512_set1_epi16(0x0100));
+        out[h] = _mm512_permutexvar_epi8(place, v[0]);
+        out[h] = _mm512_mask_permutexvar_epi8(out[h], green[h], place, v[1]);
+        out[h] = _mm512_mask_permutexvar_epi8(out[h], blue[h], place, v[2]);
+    }
+    *first = out[0];
+    return _mm512_castsi512_si256(out[1]);
+}
+
+OUTPUT_INLINE void store_halves(
+    const __m512 v[3], uint16_t *out, uint64_t lanes, output_type type, bool stream) {
+    __m512i words[3], first;
+    for (int c = 0; c < 3; c++)
+        words[c] = type == OUTPUT_BF16
+                       ? output_round_bf16(v[c])
+                       : _mm512_castsi256_si512(_mm512_cvtps_ph(
+                             v[c], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    __m256i last = interleave_words(words, type == OUTPUT_BF16, &first);
+    if (!stream) {
+        _mm512_mask_storeu_epi16(out, (__mmask32)lanes, first);
+        _mm256_mask_storeu_epi16(out + 32, (__mmask16)(lanes >> 32), last);
+        return;
+    }
+    __m256i *to = (__m256i *)(void *)out;
+    _mm256_stream_si256(to, _mm512_castsi512_si256(first));
+    _mm256_stream_si256(to + 1, _mm512_extracti64x4_epi64(first, 1));
+    _mm256_stream_si256(to + 2, last);
+}
+
 OUTPUT_INLINE void store_bytes(
     const resample_across *a, const __m512i sum[3], uint8_t *out, int64_t n, bool words) {
     enum { BYTES = RESAMPLE_ACROSS_BITS, WORDS = BYTES + RESAMPLE_WORD_BITS };
@@ -175,6 +223,10 @@ OUTPUT_INLINE void store_floats(const resample_across *a,
         return;
     }
     uint64_t lanes = output_bits(3 * n);
+    if (type != OUTPUT_F32) {
+        store_halves(v, out, lanes, type, stream);
+        return;
+    }
     interleave(v);
     for (size_t c = 0; c < 3; c++)
         output_put16(type, stream, out, 16 * c, (__mmask16)(lanes >> 16 * c), v[c]);
