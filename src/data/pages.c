@@ -3,16 +3,12 @@
  *
  * A thread that fails to read something drops it; the one who needs it reads it again and
  * has the error. So no error is lost, and none is told to the wrong one. */
-#include "data/pages.h"
-
 #include "base/le.h"
-#include "data/page_cache.h"
+#include "data/pages_inside.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,42 +19,9 @@ enum {
     LEAST_SLOTS = 16, /* pieces get smaller until there are as many */
     CACHE_BYTES = 1 << 28,
     THREADS = 4,
-    MOST_THREADS = 256,
-    RING = 1 << 16,      /* uses planned ahead */
     LAG = 1 << 14,       /* places that came so long ago were left out */
-    PLAN_EXTENTS = 256,  /* worked out in one go; at least as many as fields */
     OWN_KEPT = 64,       /* buffers kept for reuse */
     OWN_ROUND = 1 << 15, /* their sizes */
-};
-
-/* Memory for a payload in one piece; the bytes follow. */
-typedef struct own_buffer {
-    struct own_buffer *next;
-    uint64_t bytes;
-    uint8_t pad[48]; /* so that the bytes are aligned to 64 */
-} own_buffer;
-
-struct page_source {
-    assay_ctx *ctx;
-    beton_file *f;
-    os_map map;     /* of "map" all, of "read" the descriptor */
-    bool cached;    /* "read" */
-    page_reader in; /* of "read" */
-    int threads, started;
-    pthread_t thread[MOST_THREADS];
-    bool sync_made;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t work;  /* there may be something to read or to plan */
-    pthread_cond_t ready; /* a piece came or failed; planning came to a pause */
-    bool closing, planning, changing; /* changing: the epoch, when planning paused */
-    page_cache cache;
-    uint64_t (*row_at)(const void *arg, uint64_t i);
-    const void *arg;
-    uint64_t places, next_place, acquired; /* of the epoch; acquired payloads */
-    int field[BETON_MAX_FIELDS], fields;   /* that are acquired for each place */
-    own_buffer *own;
-    int own_kept;
-    page_stats stats;
 };
 
 /* ---- reading ---- */
@@ -69,9 +32,8 @@ static int64_t read_file(void *arg, void *buf, uint64_t n, uint64_t offset) {
     return got < 0 ? -errno : got;
 }
 
-/* All n bytes, from outside of the lock. */
-static assay_status
-read_all(page_source *p, uint8_t *to, uint64_t n, uint64_t offset, double *seconds) {
+assay_status
+pages_read(page_source *p, uint8_t *to, uint64_t n, uint64_t offset, double *seconds) {
     assay_status status = ASSAY_OK;
     uint64_t began = os_now_ns(), had = 0;
     while (had < n && status == ASSAY_OK) {
@@ -93,15 +55,14 @@ read_all(page_source *p, uint8_t *to, uint64_t n, uint64_t offset, double *secon
     return status;
 }
 
-/* Fills a slot that was taken. Lock held, but not while reading. */
-static assay_status fill_slot(page_source *p, int s) {
+assay_status pages_fill_slot(page_source *p, int s) {
     page_slot *slot = &p->cache.slot[s];
     uint64_t offset = slot->piece * p->cache.piece_bytes;
     uint64_t left = p->in.bytes - offset;
     uint64_t n = left < p->cache.piece_bytes ? left : p->cache.piece_bytes;
     double seconds;
     pthread_mutex_unlock(&p->lock);
-    assay_status status = read_all(p, slot->data, n, offset, &seconds);
+    assay_status status = pages_read(p, slot->data, n, offset, &seconds);
     pthread_mutex_lock(&p->lock);
     p->stats.read_seconds += seconds;
     if (status == ASSAY_OK) {
@@ -111,133 +72,6 @@ static assay_status fill_slot(page_source *p, int s) {
     page_cache_filled(&p->cache, s, status == ASSAY_OK);
     pthread_cond_broadcast(&p->ready);
     return status;
-}
-
-/* ---- planning ---- */
-
-typedef struct extent {
-    uint64_t place, first, last; /* pieces */
-} extent;
-
-static bool can_plan(const page_source *p) {
-    return p->row_at && !p->planning && !p->changing && p->fields > 0 &&
-           p->next_place < p->places && page_cache_room(&p->cache) >= RING / 8;
-}
-
-static bool has_work(const page_source *p) {
-    return can_plan(p) || (p->cache.unread < p->cache.tail && p->cache.idle_first >= 0);
-}
-
-static void call_threads(page_source *p) {
-    if (p->threads > 0 && has_work(p))
-        pthread_cond_signal(&p->work);
-}
-
-/* Pieces of the payloads of places from `place` on; how many places, in *places. What
- * can't be found, or is too large to be read ahead, is left out: acquiring it tells. */
-static int
-find_extents(const page_source *p, extent *out, uint64_t place, uint64_t *places) {
-    uint64_t largest = (uint64_t)p->cache.slots / 2, size = p->cache.piece_bytes;
-    int n = 0;
-    if (largest > RING / 16)
-        largest = RING / 16;
-    for (*places = 0; place + *places < p->places && n + p->fields <= PLAN_EXTENTS;
-         ++*places) {
-        uint64_t row = p->row_at(p->arg, place + *places);
-        for (int i = 0; i < p->fields; i++) {
-            uint64_t offset, bytes;
-            if (row >= beton_samples(p->f) ||
-                page_locate(p->f, row, p->field[i], &offset, &bytes) != ASSAY_OK ||
-                bytes == 0 || offset >= p->in.bytes || bytes > p->in.bytes - offset)
-                continue;
-            extent e = {place + *places, offset / size, (offset + bytes - 1) / size};
-            if (e.last - e.first < largest)
-                out[n++] = e;
-        }
-    }
-    return n;
-}
-
-/* A few more places of the schedule. Lock held, but not while working them out: the next
- * epoch waits for it. Places that the consumer has passed are skipped. */
-static void plan_some(page_source *p) {
-    extent e[PLAN_EXTENTS];
-    uint64_t passed = p->acquired / (uint64_t)p->fields, places;
-    if (p->next_place < passed)
-        p->next_place = passed < p->places ? passed : p->places;
-    uint64_t place = p->next_place;
-    p->planning = true;
-    pthread_mutex_unlock(&p->lock);
-    int n = find_extents(p, e, place, &places);
-    pthread_mutex_lock(&p->lock);
-    p->next_place = place + places;
-    passed = p->acquired / (uint64_t)p->fields;
-    for (int i = 0; i < n; i++) {
-        if (e[i].place < passed)
-            continue;
-        if (e[i].last - e[i].first >= page_cache_room(&p->cache)) {
-            p->next_place = e[i].place;
-            break;
-        }
-        for (uint64_t k = e[i].first; k <= e[i].last; k++)
-            page_cache_plan(&p->cache, k, e[i].place);
-    }
-    p->planning = false;
-    pthread_cond_broadcast(&p->ready);
-    call_threads(p);
-}
-
-static void *run_reader(void *arg) {
-    page_source *p = arg;
-    pthread_mutex_lock(&p->lock);
-    while (!p->closing) {
-        int s;
-        if (can_plan(p))
-            plan_some(p);
-        else if ((s = page_cache_take_next(&p->cache)) >= 0)
-            (void)fill_slot(p, s); /* told to who needs it */
-        else
-            pthread_cond_wait(&p->work, &p->lock);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return NULL;
-}
-
-assay_status page_source_epoch(page_source *p,
-                               uint64_t (*row_at)(const void *arg, uint64_t i),
-                               const void *arg,
-                               uint64_t n,
-                               const int *fields,
-                               int n_fields) {
-    int all[BETON_MAX_FIELDS], found = 0;
-    if (!p->cached)
-        return ASSAY_OK;
-    for (int i = 0; i < beton_fields(p->f); i++)
-        all[found++] = i;
-    if (fields == NULL) {
-        fields = all;
-        n_fields = found;
-    }
-    for (int i = 0; i < n_fields; i++)
-        if (fields[i] < 0 || fields[i] >= found || n_fields > found)
-            return err_set(ASSAY_E_INVALID, "there is no field %d", fields[i]);
-    pthread_mutex_lock(&p->lock);
-    p->changing = true;
-    while (p->planning)
-        pthread_cond_wait(&p->ready, &p->lock);
-    page_cache_forget_plan(&p->cache);
-    p->fields = 0;
-    for (int i = 0; i < n_fields; i++)
-        if (beton_allocates(beton_field_at(p->f, fields[i])->type))
-            p->field[p->fields++] = fields[i];
-    p->row_at = row_at;
-    p->arg = arg;
-    p->places = n;
-    p->next_place = p->acquired = 0;
-    p->changing = false;
-    call_threads(p);
-    pthread_mutex_unlock(&p->lock);
-    return ASSAY_OK;
 }
 
 /* ---- acquiring ---- */
@@ -306,7 +140,7 @@ static assay_status pin_piece(page_source *p, uint64_t piece, int *s, bool *wait
             return err_set(ASSAY_E_NOMEM, "no memory for the cache of pages");
         if (*s < 0)
             return ASSAY_OK;
-        status = fill_slot(p, *s);
+        status = pages_fill_slot(p, *s);
         if (status != ASSAY_OK)
             return status;
     }
@@ -340,7 +174,7 @@ static assay_status copy_piece(page_source *p,
     double seconds;
     page_cache_used(&p->cache, piece);
     pthread_mutex_unlock(&p->lock);
-    status = read_all(p, to + (from - offset), n, from, &seconds);
+    status = pages_read(p, to + (from - offset), n, from, &seconds);
     pthread_mutex_lock(&p->lock);
     p->stats.read_seconds += seconds;
     p->stats.bytes_read += status == ASSAY_OK ? n : 0;
@@ -396,7 +230,7 @@ page_acquire(page_source *p, uint64_t offset, uint64_t bytes, page_hold *out) {
     p->acquired++;
     uint64_t at = p->fields > 0 ? p->acquired / (uint64_t)p->fields : 0;
     page_cache_trim(&p->cache, at > LAG ? at - LAG : 0);
-    call_threads(p);
+    pages_call_threads(p);
     pthread_mutex_unlock(&p->lock);
     return status;
 }
@@ -408,7 +242,7 @@ void page_release(page_source *p, page_hold *h) {
             page_cache_unpin(&p->cache, (int)((page_slot *)h->slot - p->cache.slot));
         if (h->own)
             own_give(p, h->own);
-        call_threads(p);
+        pages_call_threads(p);
         pthread_mutex_unlock(&p->lock);
     }
     *h = (page_hold){0};
@@ -432,38 +266,20 @@ static assay_status make_sync(page_source *p) {
     return ASSAY_OK;
 }
 
-/* Signals go to the program's own threads. */
-static assay_status start_threads(page_source *p) {
-    sigset_t every, before;
-    int err = 0;
-    (void)sigfillset(&every);
-    (void)pthread_sigmask(SIG_SETMASK, &every, &before);
-    while (p->started < p->threads && err == 0) {
-        err = pthread_create(&p->thread[p->started], NULL, run_reader, p);
-        p->started += err == 0;
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return err == 0 ? ASSAY_OK
-                    : err_errno(ASSAY_E_NOMEM, err,
-                                "can't start thread %d of %d that "
-                                "read pages",
-                                p->started + 1, p->threads);
-}
-
 /* Takes over p->in. */
 static assay_status start_cache(page_source *p, uint64_t cache_bytes, int threads) {
     assay_status status = ASSAY_OK;
     uint64_t bytes = cache_bytes > 0 ? cache_bytes : CACHE_BYTES, piece = PIECE_BYTES;
-    if (threads < -1 || threads > MOST_THREADS)
+    if (threads < -1 || threads > PAGES_MOST_THREADS)
         ASSAY_FAIL(ASSAY_E_INVALID, "%d threads to read pages", threads);
     uint64_t all = (p->in.bytes / piece + 1) * piece;
     bytes = bytes < all ? bytes : all;
     while (bytes / piece < LEAST_SLOTS && piece > LEAST_PIECE_BYTES)
         piece /= 2;
     p->threads = threads == 0 ? THREADS : threads < 0 ? 0 : threads;
-    ASSAY_TRY(page_cache_make(&p->cache, p->ctx, bytes, piece, RING));
+    ASSAY_TRY(page_cache_make(&p->cache, p->ctx, bytes, piece, PAGES_RING));
     ASSAY_TRY(make_sync(p));
-    ASSAY_TRY(start_threads(p));
+    ASSAY_TRY(pages_start_threads(p));
 done:
     return status;
 }
@@ -533,12 +349,7 @@ void page_source_destroy(page_source *p) {
     if (p == NULL)
         return;
     if (p->sync_made) {
-        pthread_mutex_lock(&p->lock);
-        p->closing = true;
-        pthread_cond_broadcast(&p->work);
-        pthread_mutex_unlock(&p->lock);
-        for (int i = 0; i < p->started; i++)
-            (void)pthread_join(p->thread[i], NULL);
+        pages_stop_threads(p);
         pthread_cond_destroy(&p->ready);
         pthread_cond_destroy(&p->work);
         pthread_mutex_destroy(&p->lock);
