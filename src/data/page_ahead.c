@@ -109,8 +109,10 @@ assay_status page_source_epoch(page_source *p,
         fields = all;
         n_fields = found;
     }
+    if (n_fields > BETON_MAX_FIELDS)
+        return err_set(ASSAY_E_INVALID, "%d payloads for each place", n_fields);
     for (int i = 0; i < n_fields; i++)
-        if (fields[i] < 0 || fields[i] >= found || n_fields > found)
+        if (fields[i] < 0 || fields[i] >= found)
             return err_set(ASSAY_E_INVALID, "there is no field %d", fields[i]);
     pthread_mutex_lock(&p->lock);
     p->changing = true;
