@@ -1,4 +1,5 @@
-"""Prints the table of src/data/photometric_test.c: checksums of what Pillow makes of one image.
+"""Prints the tables of src/data/photometric_test.c and geometry_test.c: checksums of what Pillow
+makes of one image.
 
 Run by hand: python3 tests/pillow_golden.py. The image is 23 x 17, its bytes given by a formula that
 the test knows too.
@@ -40,6 +41,13 @@ def main():
               ("GRAYSCALE", 0, im.convert("L").convert("RGB"))]
     for name, amount, out in others:
         print("    {%s, %g, 0x%08x}," % (name, amount, crc32c(out.tobytes())))
+    maps = [(0.9137, 0.3071, -1.13, -0.2113, 1.1019, 2.31), (1, 0.3137, 0, 0, 1, 0), (-1, 0, 23, 0, -1, 17),
+            (0.4139, -0.0513, 7.3171, 0.0717, 0.4519, 3.931)]
+    for m in maps:
+        out = im.transform(im.size, Image.Transform.AFFINE, m, Image.Resampling.NEAREST)
+        print("    {{%.6g, %.6g, %.6g, %.6g, %.6g, %.6g}, 0x%08x}," % (*m, crc32c(out.tobytes())))
+    for degrees in (33, -100):
+        print("    {%g, 0x%08x}," % (degrees, crc32c(im.rotate(degrees).tobytes())))
 
 
 main()

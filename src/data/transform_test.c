@@ -115,12 +115,13 @@ static void run_pixels(const data_transform *t,
                        bool *differs) {
     size_t in = bytes_of(&p->in), out = bytes_of(&p->out);
     uint8_t *src = exactly(in), *got = exactly(out), *want = exactly(out),
-            *again = exactly(out), *scratch = exactly(p->scratch_bytes);
+            *again = exactly(out), *scratch = exactly(p->scratch_bytes),
+            *lent = exactly(p->scratch_bytes);
     for (uint64_t k = 0; k < DRAWS; k++) {
         paint(src, &p->in, k);
         memset(got, 0xee, out);
         memset(scratch, 0x55, p->scratch_bytes);
-        transform_sample a = sample_of(k, scratch), b = sample_of(k, NULL);
+        transform_sample a = sample_of(k, scratch), b = sample_of(k, lent);
         bool wrote = t->apply(p, &a, src, got);
         t->reference(p, &b, src, want);
         if (!wrote) {
@@ -143,6 +144,7 @@ static void run_pixels(const data_transform *t,
     free(want);
     free(again);
     free(scratch);
+    free(lent);
 }
 
 static void run_window(const data_transform *t, const transform_plan *p) {
