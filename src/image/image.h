@@ -27,6 +27,14 @@ typedef struct image_info {
 } image_info;
 ASSAY_MUST_CHECK assay_status image_peek(assay_ctx *ctx, const uint8_t *data, size_t n, image_info *out);
 
+/* Size and turn of an encoded picture from its first markers: no library, no memory, no error
+ * record. False: not a JPEG or PNG, or cut off there. */
+typedef struct image_outline {
+    image_kind kind;
+    int width, height, orientation;
+} image_outline;
+bool image_outline_read(const uint8_t *data, size_t n, image_outline *out);
+
 /* Decodes to RGB by stated rules: accurate integer IDCT, fancy upsampling; grey replicated; CMYK/YCCK
  * converted; palette and 16-bit reduced; alpha over white. EXIF orientation applied when asked.
  * A decoder's warning (truncated data, bad marker) is an error: FORMAT. @threads per image */

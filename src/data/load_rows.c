@@ -1,0 +1,569 @@
+/* What a loader loads: files, the outputs' fields in them, the rows that are chosen. */
+#include "data/load_inside.h"
+
+#include "base/le.h"
+#include "data/image_cell.h"
+#include "data/section.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { POOL_PAGES = 32, SCAN_ROWS = 1 << 16, MAX_CLASSES = 1 << 20 };
+
+/* ---- files ---- */
+
+const load_file *load_file_of(const assay_loader *l, uint64_t row, uint64_t *sample) {
+    int low = 0, high = l->files - 1;
+    while (low < high) { /* the last file that begins at the row or before */
+        int middle = (low + high + 1) / 2;
+        if (l->file_begin[middle] <= row)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    *sample = row - l->file_begin[low];
+    return &l->file[low];
+}
+
+static assay_status open_files(assay_loader *l, const char *const *paths) {
+    assay_status status = ASSAY_OK;
+    size_t n = (size_t)l->files;
+    ASSAY_TRY(mem_new(l->ctx, &l->file, n, sizeof *l->file));
+    ASSAY_TRY(mem_new(l->ctx, &l->file_begin, n + 1, sizeof *l->file_begin));
+    for (size_t i = 0; i < n; i++) {
+        load_file *file = &l->file[i];
+        ASSAY_TRY(beton_open(&file->f, l->ctx, paths[i]));
+        file->begin = l->file_begin[i];
+        uint64_t samples = beton_samples(file->f);
+        if (samples > UINT64_MAX / 2 - file->begin)
+            ASSAY_FAIL(ASSAY_E_FORMAT, "too many samples in all");
+        l->file_begin[i + 1] = file->begin + samples;
+        if (l->options.cache == NULL || strcmp(l->options.cache, "map") == 0)
+            continue;
+        ASSAY_TRY_AT(page_source_create(&file->pages, l->ctx, file->f, l->options.cache,
+                                        l->options.cache_bytes / n, 0),
+                     "%s", paths[i]);
+    }
+done:
+    return status;
+}
+
+/* ---- fields ---- */
+
+/* The only field of a type, or the first with that name; -1: none. */
+static int field_of_type(const beton_file *f, beton_type type) {
+    for (int i = 0; i < beton_fields(f); i++)
+        if (beton_field_at(f, i)->type == type)
+            return i;
+    return -1;
+}
+
+static assay_status no_field(const beton_file *f, const char *name) {
+    char names[256] = "";
+    size_t used = 0;
+    for (int i = 0; i < beton_fields(f); i++) {
+        size_t n = strlen(beton_field_at(f, i)->name);
+        if (used + n + 3 > sizeof names)
+            break;
+        if (used > 0) {
+            memcpy(names + used, ", ", 2);
+            used += 2;
+        }
+        memcpy(names + used, beton_field_at(f, i)->name, n + 1);
+        used += n;
+    }
+    err_set(ASSAY_E_NOTFOUND, "no field is called '%s'", name);
+    err_where("%s", beton_path(f));
+    err_help("its fields are: %s", names);
+    return ASSAY_E_NOTFOUND;
+}
+
+static int find_field(const assay_loader *l, const beton_file *f, const char *name) {
+    int at = beton_field_find(f, name);
+    if (at >= 0 || !l->pipe.preset)
+        return at;
+    return field_of_type(f, strcmp(name, "label") == 0 ? BETON_INT : BETON_IMAGE);
+}
+
+/* A preset's labels are left out where there are none. */
+static void drop_labels(assay_loader *l) {
+    pipeline_output *last = &l->pipe.output[l->pipe.outputs - 1];
+    if (l->pipe.preset && strcmp(last->field, "label") == 0 && last->steps == 0 &&
+        find_field(l, l->file[0].f, "label") < 0)
+        l->pipe.outputs--;
+}
+
+static assay_status find_fields(assay_loader *l) {
+    assay_status status = ASSAY_OK;
+    const beton_file *first = l->file[0].f;
+    drop_labels(l);
+    l->outputs = l->pipe.outputs;
+    ASSAY_TRY(mem_new(l->ctx, &l->plan, (size_t)l->outputs, sizeof *l->plan));
+    ASSAY_TRY(mem_new(l->ctx, &l->size, (size_t)l->outputs, sizeof *l->size));
+    for (int i = 0; i < l->files; i++) {
+        load_file *file = &l->file[i];
+        ASSAY_TRY(mem_new(l->ctx, &file->field, (size_t)l->outputs, sizeof *file->field));
+        ASSAY_TRY(mem_new(l->ctx, &file->index, (size_t)l->outputs, sizeof *file->index));
+        for (int o = 0; o < l->outputs; o++) {
+            const pipeline_output *out = &l->pipe.output[o];
+            int at = find_field(l, file->f, out->field);
+            if (at < 0) {
+                status = no_field(file->f, out->field);
+                goto done;
+            }
+            file->field[o] = at;
+            const beton_field *here = beton_field_at(file->f, at);
+            const beton_field *there = beton_field_at(first, l->file[0].field[o]);
+            bool array = here->type == BETON_NDARRAY || here->type == BETON_TENSOR;
+            if (here->type != there->type ||
+                (array && memcmp(here->args, there->args, sizeof here->args) != 0)) {
+                status =
+                    err_set(ASSAY_E_SHAPE, "field '%s' is of another type than in %s",
+                            here->name, beton_path(first));
+                err_where("%s", beton_path(file->f));
+                goto done;
+            }
+        }
+    }
+done:
+    return status;
+}
+
+static assay_status open_index(assay_loader *l, load_file *file, int o) {
+    assay_status status = ASSAY_OK;
+    const char *where = l->options.index != NULL ? l->options.index : "auto";
+    char note[256] = "";
+    for (int i = 0; i < o; i++)
+        if (file->field[i] == file->field[o]) {
+            file->index[o] = file->index[i];
+            return ASSAY_OK;
+        }
+    if (strcmp(where, "build") == 0) {
+        ASSAY_TRY(
+            jpeg_index_collect(&file->index[o], l->ctx, file->f, file->field[o], 8));
+        l->build_index = true;
+    } else {
+        ASSAY_TRY(jpeg_index_open(&file->index[o], l->ctx, file->f, file->field[o], where,
+                                  note));
+    }
+    if (note[0] != '\0')
+        log_line(l->ctx, ASSAY_LOG_WARN, "%s: %s", beton_path(file->f), note);
+done:
+    return status;
+}
+
+static assay_status open_indices(assay_loader *l) {
+    assay_status status = ASSAY_OK;
+    const char *where = l->options.index;
+    if (where != NULL && strcmp(where, "none") == 0)
+        return ASSAY_OK;
+    for (int i = 0; i < l->files; i++)
+        for (int o = 0; o < l->outputs; o++)
+            if (beton_field_at(l->file[i].f, l->file[i].field[o])->type == BETON_IMAGE)
+                ASSAY_TRY(open_index(l, &l->file[i], o));
+done:
+    return status;
+}
+
+assay_status load_open(assay_loader *l,
+                       const char *const *paths,
+                       size_t n_paths,
+                       const char *pipelines) {
+    assay_status status = ASSAY_OK;
+    if (n_paths < 1 || n_paths > 1 << 16)
+        ASSAY_FAIL(ASSAY_E_INVALID, "a loader of %zu files", n_paths);
+    if (pipelines != NULL)
+        ASSAY_TRY(pipeline_parse(&l->pipe, l->ctx, pipelines, l->options.hooks,
+                                 l->options.n_hooks));
+    l->files = (int)n_paths;
+    ASSAY_TRY(open_files(l, paths));
+    if (pipelines == NULL) {
+        l->pipe.ctx = l->ctx;
+        for (int i = 0; i < beton_fields(l->file[0].f); i++)
+            ASSAY_TRY(pipeline_add(&l->pipe, beton_field_at(l->file[0].f, i)->name));
+    }
+    ASSAY_TRY(find_fields(l));
+    ASSAY_TRY(open_indices(l));
+done:
+    return status;
+}
+
+void load_close(assay_loader *l) {
+    sampler_destroy(l->sampler);
+    for (int i = 0; l->file != NULL && i < l->files; i++) {
+        load_file *file = &l->file[i];
+        for (int o = 0; file->index != NULL && o < l->outputs; o++) {
+            bool shared = false;
+            for (int k = 0; k < o; k++)
+                shared = shared || file->field[k] == file->field[o];
+            if (!shared)
+                jpeg_index_close(file->index[o]);
+        }
+        page_source_destroy(file->pages);
+        beton_close(file->f);
+        mem_free(l->ctx, file->field);
+        mem_free(l->ctx, file->index);
+    }
+    mem_free(l->ctx, l->file);
+    mem_free(l->ctx, l->file_begin);
+    mem_free(l->ctx, l->plan);
+    mem_free(l->ctx, l->size);
+    mem_free(l->ctx, l->chosen);
+    mem_free(l->ctx, l->weights);
+    pipeline_free(&l->pipe);
+}
+
+/* ---- plans ---- */
+
+/* The size that the images looked at share; height 0: they differ. Those not looked at
+ * are held against it when they are loaded. */
+static transform_shape common_size(const assay_loader *l, int o) {
+    uint64_t n = l->chosen != NULL ? l->n_chosen : l->file_begin[l->files];
+    uint64_t looks = n < SCAN_ROWS ? n : SCAN_ROWS;
+    transform_shape found = {0, 0, 3};
+    for (uint64_t k = 0; k < looks; k++) {
+        uint64_t at = looks < n ? (uint64_t)((double)k / (double)looks * (double)n) : k;
+        uint64_t sample, row = l->chosen != NULL ? l->chosen[at] : at;
+        const load_file *file = load_file_of(l, row, &sample);
+        image_cell c = image_cell_get(beton_cell(file->f, sample, file->field[o]));
+        if (k == 0) {
+            found.height = c.height;
+            found.width = c.width;
+        } else if (c.height != found.height || c.width != found.width) {
+            return (transform_shape){0, 0, 3};
+        }
+    }
+    return found;
+}
+
+static bool begins_with_window(const pipeline_output *o) {
+    return o->steps > 0 && o->step[0].transform->stage == TRANSFORM_WINDOW;
+}
+
+/* How many classes there are: our section's names, else the largest label. 0: unknown. */
+static assay_status count_classes(assay_loader *l, int o) {
+    assay_status status = ASSAY_OK;
+    data_section said = {0};
+    uint64_t most = 0, sample;
+    if (l->classes != 0)
+        return ASSAY_OK;
+    ASSAY_TRY(data_section_read(&said, l->ctx, l->file[0].f));
+    l->classes = (int)said.classes;
+    for (uint64_t row = 0; l->classes == 0 && row < l->file_begin[l->files]; row++) {
+        const load_file *file = load_file_of(l, row, &sample);
+        uint64_t label = le64_get(beton_cell(file->f, sample, file->field[o]));
+        if (label >= MAX_CLASSES) {
+            most = 0;
+            break;
+        }
+        most = label + 1 > most ? label + 1 : most;
+    }
+    if (l->classes == 0)
+        l->classes = (int)most;
+done:
+    data_section_free(&said);
+    return status;
+}
+
+static assay_status compile_one(assay_loader *l, int o, const transform_shape *pixels) {
+    assay_status status = ASSAY_OK;
+    pipeline_output *out = &l->pipe.output[o];
+    if (l->size[o].height > 0)
+        ASSAY_TRY(plan_set_size(out, l->size[o].height, l->size[o].width, true));
+    plan_place place = {.index = o,
+                        .field = beton_field_at(l->file[0].f, l->file[0].field[o]),
+                        .image = *pixels,
+                        .seed = l->options.seed};
+    if (place.field->type == BETON_IMAGE && !begins_with_window(out))
+        place.source = common_size(l, o);
+    if (place.field->type == BETON_INT && out->steps > 0)
+        ASSAY_TRY(count_classes(l, o));
+    place.classes = l->classes;
+    ASSAY_TRY_AT(plan_compile(&l->plan[o], l->ctx, out, &place), "pipeline");
+done:
+    return status;
+}
+
+static bool is_image(const assay_loader *l, int o) {
+    return beton_field_at(l->file[0].f, l->file[0].field[o])->type == BETON_IMAGE;
+}
+
+assay_status load_compile(assay_loader *l) {
+    assay_status status = ASSAY_OK;
+    enum { CACHE_BYTES = 1 << 20 }; /* a core's own, about */
+    transform_shape pixels = {0};
+    for (int pass = 0; pass < 2; pass++)
+        for (int o = 0; o < l->outputs; o++) {
+            if (is_image(l, o) != (pass == 0))
+                continue;
+            ASSAY_TRY(compile_one(l, o, &pixels));
+            if (pass == 0 && pixels.height == 0)
+                pixels = l->plan[o].shape;
+        }
+    l->batch_bytes = 0;
+    size_t image_bytes = 0;
+    for (int o = 0; o < l->outputs; o++) {
+        plan_output *p = &l->plan[o];
+        size_t bytes = p->sample_bytes * (size_t)l->batch;
+        l->batch_bytes += bytes;
+        p->store.stream = p->kind == PLAN_IMAGE && bytes > CACHE_BYTES && !plan_mixes(p);
+        if (p->kind == PLAN_IMAGE && p->sample_bytes > image_bytes)
+            image_bytes = p->sample_bytes;
+    }
+    l->chunk = image_bytes > 3 * 4 * 64 * 64 ? 4 : LOAD_CHUNK;
+done:
+    return status;
+}
+
+/* ---- rows ---- */
+
+static assay_status want(assay_loader *l, uint64_t most) {
+    return mem_new(l->ctx, &l->chosen, (size_t)most + 1, sizeof *l->chosen);
+}
+
+/* The rows of a split in file i: [*begin, *end) of its samples. */
+static assay_status find_split(
+    const assay_loader *l, int i, const char *name, uint64_t *begin, uint64_t *end) {
+    assay_status status = ASSAY_OK;
+    data_section said = {0};
+    bool found = false;
+    ASSAY_TRY(data_section_read(&said, l->ctx, l->file[i].f));
+    for (size_t k = 0; k < said.splits; k++)
+        if (strcmp(said.split[k].name, name) == 0) {
+            *begin = said.split[k].begin;
+            *end = said.split[k].end;
+            found = true;
+        }
+    if (!found) {
+        status = err_set(ASSAY_E_NOTFOUND, "the file has no split '%s'", name);
+        err_where("%s", beton_path(l->file[i].f));
+        if (said.splits == 0)
+            err_help("it names no splits; choose rows instead");
+    }
+done:
+    data_section_free(&said);
+    return status;
+}
+
+static assay_status choose_split(assay_loader *l, const char *name) {
+    assay_status status = ASSAY_OK;
+    uint64_t begin = 0, end = 0, n = 0;
+    bool given = l->chosen != NULL;
+    uint64_t total = l->n_chosen;
+    if (!given)
+        ASSAY_TRY(want(l, l->file_begin[l->files]));
+    for (int i = 0; i < l->files; i++) {
+        ASSAY_TRY(find_split(l, i, name, &begin, &end));
+        begin += l->file_begin[i];
+        end += l->file_begin[i];
+        for (uint64_t row = begin; !given && row < end; row++)
+            l->chosen[n++] = row;
+        for (uint64_t k = 0; given && k < total; k++) /* others are marked */
+            if (l->chosen[k] >= begin && l->chosen[k] < end)
+                l->chosen[k] |= UINT64_C(1) << 63;
+    }
+    for (uint64_t k = 0; given && k < total; k++)
+        if (l->chosen[k] >> 63) {
+            if (l->weights != NULL)
+                l->weights[n] = l->weights[k];
+            l->chosen[n++] = l->chosen[k] & ~(UINT64_C(1) << 63);
+        }
+    l->n_chosen = n;
+done:
+    return status;
+}
+
+static assay_status choose_given(assay_loader *l) {
+    assay_status status = ASSAY_OK;
+    uint64_t rows = l->file_begin[l->files];
+    ASSAY_TRY(want(l, l->options.n_rows));
+    for (size_t i = 0; i < l->options.n_rows; i++) {
+        if (l->options.rows[i] >= rows)
+            ASSAY_FAIL(ASSAY_E_INVALID, "row %llu, there are %llu",
+                       (unsigned long long)l->options.rows[i], (unsigned long long)rows);
+        l->chosen[i] = l->options.rows[i];
+    }
+    l->n_chosen = l->options.n_rows;
+done:
+    return status;
+}
+
+static assay_status choose_filtered(assay_loader *l) {
+    assay_status status = ASSAY_OK;
+    uint64_t n = l->chosen != NULL ? l->n_chosen : l->file_begin[l->files], kept = 0;
+    if (l->chosen == NULL) {
+        ASSAY_TRY(want(l, n));
+        for (uint64_t i = 0; i < n; i++)
+            l->chosen[i] = i;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t sample;
+        const load_file *file = load_file_of(l, l->chosen[i], &sample);
+        int at = field_of_type(file->f, BETON_INT);
+        int64_t label = at < 0 ? 0 : (int64_t)le64_get(beton_cell(file->f, sample, at));
+        int number = (int)(file - l->file);
+        if (!l->options.filter(l->options.filter_user, number, sample, label))
+            continue;
+        if (l->weights != NULL)
+            l->weights[kept] = l->weights[i];
+        l->chosen[kept++] = l->chosen[i];
+    }
+    l->n_chosen = kept;
+done:
+    return status;
+}
+
+/* Weights go with the rows as they were given, before split and filter leave some out;
+ * with neither rows nor split, with all rows of all files. */
+static assay_status copy_weights(assay_loader *l) {
+    assay_status status = ASSAY_OK;
+    const assay_load_options *o = &l->options;
+    if (o->weights == NULL)
+        return ASSAY_OK;
+    uint64_t n = l->chosen != NULL ? l->n_chosen : l->file_begin[l->files];
+    if (o->n_weights != n)
+        ASSAY_FAIL(ASSAY_E_INVALID, "%zu weights for %llu rows", o->n_weights,
+                   (unsigned long long)n);
+    ASSAY_TRY(mem_new(l->ctx, &l->weights, o->n_weights + 1, sizeof *l->weights));
+    memcpy(l->weights, o->weights, o->n_weights * sizeof *l->weights);
+done:
+    return status;
+}
+
+/* ---- the order ---- */
+
+/* Bytes from the first sample's payload to the last one's, by rows: rows in a page. */
+static uint64_t rows_per_page(const assay_loader *l) {
+    const beton_file *f = l->file[0].f;
+    uint64_t n = beton_samples(f);
+    for (int i = 0; i < beton_fields(f) && n > 1; i++) {
+        beton_type type = beton_field_at(f, i)->type;
+        if (!beton_allocates(type))
+            continue;
+        uint64_t first = le64_get(beton_cell(f, 0, i) + beton_ptr_offset(type));
+        uint64_t last = le64_get(beton_cell(f, n - 1, i) + beton_ptr_offset(type));
+        if (last <= first)
+            continue;
+        double each = (double)(last - first) / (double)(n - 1);
+        double rows = (double)beton_page_size(f) / each;
+        return rows < 1 ? 1 : rows > (double)n ? n : (uint64_t)rows;
+    }
+    return 1024;
+}
+
+static void mix(uint64_t *h, uint64_t v) {
+    *h = rng_mix64(*h ^ rng_mix64(v + UINT64_C(0x9E3779B97F4A7C15)));
+}
+
+static void mix_doubles(uint64_t *h, const double *v, uint64_t n) {
+    uint64_t bits;
+    mix(h, v != NULL ? n : UINT64_MAX);
+    for (uint64_t i = 0; v != NULL && i < n; i++) {
+        memcpy(&bits, &v[i], sizeof bits);
+        mix(h, bits);
+    }
+}
+
+/* Of all that decides which row comes where, but for the seed. */
+static uint64_t hash_order(const assay_loader *l, const sampler_options *s) {
+    uint64_t h = 0;
+    for (const char *c = s->order; *c != '\0'; c++)
+        mix(&h, (uint64_t)(unsigned char)*c);
+    mix(&h, s->epoch_rows);
+    mix(&h, s->rows_per_page);
+    mix(&h, s->pool_pages);
+    for (int i = 0; i <= l->files; i++)
+        mix(&h, l->file_begin[i]);
+    mix(&h, s->subset != NULL ? s->n_subset : UINT64_MAX);
+    for (uint64_t i = 0; s->subset != NULL && i < s->n_subset; i++)
+        mix(&h, s->subset[i]);
+    mix_doubles(&h, s->weights, s->subset != NULL ? s->n_subset : s->rows);
+    mix_doubles(&h, s->file_weights, (uint64_t)l->files);
+    return h;
+}
+
+assay_status load_choose(assay_loader *l) {
+    assay_status status = ASSAY_OK;
+    const assay_load_options *o = &l->options;
+    if (o->rows != NULL)
+        ASSAY_TRY(choose_given(l));
+    if (o->rows == NULL && o->split != NULL)
+        ASSAY_TRY(choose_split(l, o->split));
+    ASSAY_TRY(copy_weights(l));
+    if (o->rows != NULL && o->split != NULL)
+        ASSAY_TRY(choose_split(l, o->split));
+    if (o->filter != NULL)
+        ASSAY_TRY(choose_filtered(l));
+    uint64_t n = l->chosen != NULL ? l->n_chosen : l->file_begin[l->files];
+    if (n == 0) {
+        status = err_set(ASSAY_E_INVALID, "no row is left to load");
+        err_where("%s", beton_path(l->file[0].f));
+        goto done;
+    }
+    bool quasi = strcmp(l->order, "quasi-random") == 0;
+    sampler_options s = {.order = l->order,
+                         .seed = o->seed,
+                         .rows = l->file_begin[l->files],
+                         .subset = l->chosen,
+                         .n_subset = l->n_chosen,
+                         .weights = l->weights,
+                         .epoch_rows = o->epoch_rows,
+                         .file_begin = l->files > 1 ? l->file_begin : NULL,
+                         .file_weights = o->file_weights,
+                         .files = l->files,
+                         .rows_per_page = quasi ? rows_per_page(l) : 0,
+                         .pool_pages = quasi ? POOL_PAGES : 0,
+                         .batch = l->batch,
+                         .rank = o->rank,
+                         .world = o->world > 0 ? o->world : 1,
+                         .drop_last = o->drop_last != 0};
+    ASSAY_TRY(sampler_create(&l->sampler, l->ctx, &s));
+    ASSAY_TRY(sampler_epoch(l->sampler, 0));
+    l->order_hash = hash_order(l, &s);
+done:
+    return status;
+}
+
+/* ---- the reading schedule ---- */
+
+/* The row at place i of what this rank has left of the epoch. */
+static uint64_t row_at(const void *arg, uint64_t i) {
+    const assay_loader *l = arg;
+    uint64_t b = i / (uint64_t)l->batch;
+    sampler_span span = sampler_batch(l->sampler, l->handed, b);
+    uint64_t within = i % (uint64_t)l->batch;
+    if (span.n == 0)
+        return 0;
+    if (within >= (uint64_t)span.n)
+        within = (uint64_t)span.n - 1;
+    return sampler_at(l->sampler, span.place + within);
+}
+
+/* The fields whose payloads are read, each once. */
+static int read_fields(const assay_loader *l, int field[PIPELINE_OUTPUTS]) {
+    int n = 0;
+    for (int o = 0; o < l->outputs; o++) {
+        int at = l->file[0].field[o];
+        bool seen = !beton_allocates(beton_field_at(l->file[0].f, at)->type);
+        for (int i = 0; i < n; i++)
+            seen = seen || field[i] == at;
+        if (!seen)
+            field[n++] = at;
+    }
+    return n;
+}
+
+assay_status load_schedule(assay_loader *l) {
+    int field[PIPELINE_OUTPUTS];
+    if (l->files != 1 || l->file[0].pages == NULL)
+        return ASSAY_OK;
+    uint64_t batches = sampler_batches(l->sampler, l->handed);
+    uint64_t n = batches * (uint64_t)l->batch;
+    if (batches > 0) {
+        sampler_span last = sampler_batch(l->sampler, l->handed, batches - 1);
+        n = (batches - 1) * (uint64_t)l->batch + (uint64_t)last.n;
+    }
+    int fields = read_fields(l, field);
+    return page_source_epoch(l->file[0].pages, n > 0 ? row_at : NULL, l, n, field,
+                             fields);
+}
