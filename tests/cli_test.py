@@ -252,6 +252,10 @@ class Data(Packed):
         self.refused(2, "index", jpegs)
         self.assertIn("100 of 100 images", self.good("index", jpegs, "-f", "-j1").out)
         self.assertEqual(beside.read_bytes(), first)
+        info = json.loads(self.good("info", jpegs, "--json").out)["fields"][0]
+        self.assertIn(info["index"]["interval"], (8,))
+        self.assertEqual(info["index"]["images"], 100)
+        self.assertIn("index of 100 JPEGs", self.good("info", jpegs).out)
         self.good("index", jpegs, "-f", "--interval", 1, "-o", self.dir / "fine.idx")
         self.refused(2, "index", jpegs, "--interval", 65, "-f")
         self.refused(2, "index", jpegs, "--field", "no", "-f")

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "data/field.h"
 #include "data/image_cell.h"
+#include "data/jpeg_index.h"
 #include "data/section.h"
 #include "file/atomic.h"
 
@@ -114,6 +115,31 @@ static void write_images(json_out *j, const opened *o, int field) {
     json_obj_end(j);
 }
 
+/* The JPEG index of a column of images, as a loader would find it. */
+static assay_status write_index(json_out *j, const opened *o, int field) {
+    assay_status status = ASSAY_OK;
+    jpeg_index_set *set = NULL;
+    char note[256];
+    ASSAY_TRY(jpeg_index_open(&set, o->ctx, o->file, field, "auto", note));
+    json_key(j, "index");
+    if (set == NULL) {
+        json_none(j);
+    } else {
+        jpeg_index_facts facts = jpeg_index_describe(set);
+        json_obj(j);
+        json_kint(j, "interval", facts.interval);
+        json_kint(j, "images", (int64_t)facts.indexed);
+        json_kint(j, "bytes", (int64_t)facts.bytes);
+        json_kbool(j, "beside", facts.beside);
+        json_obj_end(j);
+    }
+    if (note[0] != '\0')
+        json_kstr(j, "note", note);
+done:
+    jpeg_index_close(set);
+    return status;
+}
+
 static void write_value(json_out *j, const json_val *v);
 
 static void write_members(json_out *j, const json_val *v) {
@@ -181,7 +207,7 @@ static void write_section(json_out *j, const opened *o) {
 
 assay_status assay_beton_info(assay_ctx *ctx, const char *path, char **json) {
     assay_status status = ASSAY_OK;
-    opened o;
+    opened o = {.ctx = ctx};
     buf b = buf_make(ctx);
     json_out j = json_out_make(&b, 1);
     *json = NULL;
@@ -198,18 +224,20 @@ assay_status assay_beton_info(assay_ctx *ctx, const char *path, char **json) {
         json_kstr(&j, "name", beton_field_at(o.file, i)->name);
         json_kstr(&j, "type", o.kind[i]->name);
         json_kstr(&j, "dtype", o.type[i].typestr);
-        if (o.kind[i]->type == BETON_IMAGE)
+        if (o.kind[i]->type == BETON_IMAGE) {
             write_images(&j, &o, i);
-        else
+            ASSAY_TRY(write_index(&j, &o, i));
+        } else {
             write_shape(&j, &o.type[i]);
+        }
         json_obj_end(&j);
     }
     json_arr_end(&j);
     write_section(&j, &o);
     json_obj_end(&j);
     status = take_text(&b, json);
-    close_file(&o);
 done:
+    close_file(&o);
     buf_free(&b);
     return status;
 }

@@ -42,6 +42,23 @@ static void tell_images(text *t, json_view images) {
         text_add(t, "; %s to %s high", words_count(low_h).s, words_count(high_h).s);
 }
 
+/* On a line of its own, below its column. */
+static void tell_index(text *t, json_view field) {
+    json_view index = json_member(field, "index");
+    if (json_has(index)) {
+        text_add(t, "\n    index of %s JPEGs, an entry every ",
+                 words_count(json_whole(json_member(index, "images"), 0)).s);
+        text_add(t, "%s blocks, ", words_count(json_whole(json_member(index, "interval"), 0)).s);
+        text_add(t, "%s, in ", words_bytes(json_whole(json_member(index, "bytes"), 0)).s);
+        text_add(t, json_true(json_member(index, "beside")) ? "a file beside this one"
+                                                            : "the file");
+    }
+    if (json_has(json_member(field, "note"))) {
+        text_add(t, "\n    ");
+        member(t, field, "note");
+    }
+}
+
 static void tell_fields(text *t, json_view fields) {
     json_view field = {NULL, NULL};
     text_add(t, "fields\n");
@@ -55,6 +72,7 @@ static void tell_fields(text *t, json_view fields) {
         tell_shape(t, json_member(field, "shape"));
         if (json_has(json_member(field, "images")))
             tell_images(t, json_member(field, "images"));
+        tell_index(t, field);
         text_add(t, "\n");
     }
 }
