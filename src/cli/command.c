@@ -36,7 +36,7 @@ static int tell(screen *s, const cli_error *e, bool json, const char *report) {
         cli_error second = {0};
         error_document(&t, e, report);
         /* standard output that can't be written leaves the screen, which has been told */
-        (void)output_write(&t, NULL, false, &second);
+        (void)cli_output_write(&t, NULL, false, &second);
         text_free(&t);
     }
     return cli_exit_code(e->status);
@@ -99,7 +99,7 @@ static int run_verb(cli_run *run) {
                 run->verb->result_to_file ? cli_text(&run->args, "output") : NULL;
             bool force = run->verb->result_to_file && cli_on(&run->args, "force");
             screen_clear(&s);
-            status = output_write(&run->result, path, force, &run->error);
+            status = cli_output_write(&run->result, path, force, &run->error);
         }
     }
     int code = 0;
@@ -117,7 +117,7 @@ static int run_verb(cli_run *run) {
 static int print(text *t) {
     cli_error e = {0};
     int code = 0;
-    if (output_write(t, NULL, false, &e) != ASSAY_OK) {
+    if (cli_output_write(t, NULL, false, &e) != ASSAY_OK) {
         screen s;
         screen_init(&s, NULL);
         code = tell(&s, &e, false, "");

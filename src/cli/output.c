@@ -31,7 +31,7 @@ static assay_status failed(cli_error *e, int err, const char *path, const char *
 }
 
 assay_status
-output_write(const text *result, const char *path, bool force, cli_error *e) {
+cli_output_write(const text *result, const char *path, bool force, cli_error *e) {
     if (result->failed)
         return cli_fail(e, ASSAY_E_NOMEM, "no memory for the result");
     if (!path || strcmp(path, "-") == 0) {

@@ -6,6 +6,7 @@
 
 /* Writes `result` to a file, or to standard output if `path` is "-" or NULL.
  * INVALID (exists without `force`, unwritable), NOSPC, NOMEM; words in `e`. */
-assay_status output_write(const text *result, const char *path, bool force, cli_error *e);
+assay_status
+cli_output_write(const text *result, const char *path, bool force, cli_error *e);
 
 #endif
