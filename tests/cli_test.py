@@ -241,7 +241,13 @@ class Data(Packed):
     def test_index(self):
         jpegs = self.dir / "jpegs.beton"
         self.good("pack", self.shared / "toy", jpegs, "--mode", "jpg")
-        done = self.good("index", jpegs, "--json", "--force")
+        info = json.loads(self.good("info", jpegs, "--json").out)["fields"][0]
+        self.assertEqual((info["index"]["images"], info["index"]["beside"]), (100, False))
+        self.refused(2, "index", jpegs)
+        self.good("pack", self.shared / "toy", jpegs, "--mode", "jpg", "--no-index", "-f")
+        info = json.loads(self.good("info", jpegs, "--json").out)["fields"][0]
+        self.assertIsNone(info["index"])
+        done = self.good("index", jpegs, "--json")
         document = json.loads(done.out)
         beside = self.dir / "jpegs.beton.idx"
         self.assertEqual((document["schema"], document["images"], document["indexed"],
@@ -253,8 +259,8 @@ class Data(Packed):
         self.assertIn("100 of 100 images", self.good("index", jpegs, "-f", "-j1").out)
         self.assertEqual(beside.read_bytes(), first)
         info = json.loads(self.good("info", jpegs, "--json").out)["fields"][0]
-        self.assertIn(info["index"]["interval"], (8,))
-        self.assertEqual(info["index"]["images"], 100)
+        self.assertEqual((info["index"]["interval"], info["index"]["images"],
+                          info["index"]["beside"]), (8, 100, True))
         self.assertIn("index of 100 JPEGs", self.good("info", jpegs).out)
         self.good("index", jpegs, "-f", "--interval", 1, "-o", self.dir / "fine.idx")
         self.refused(2, "index", jpegs, "--interval", 65, "-f")

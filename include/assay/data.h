@@ -30,6 +30,8 @@ typedef struct assay_pack_options {
     int shuffle;           /**< rows in random order within each split */
     const char *rows;      /**< of the rows that would be packed, these alone: ranges
                                 ("0:1000,5000:") or a file with a number on each line; NULL: all */
+    int index_interval;    /**< JPEG index of the first image field, an entry every so many MCUs,
+                                1..64; 0: 8, 16 from 100,000 rows, 32 from a million; -1: none */
 } assay_pack_options;
 #define ASSAY_PACK_OPTIONS_INIT \
     { .struct_size = sizeof(assay_pack_options) }

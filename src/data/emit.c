@@ -32,7 +32,8 @@ void emit_layout_free(emit_layout *l, assay_ctx *ctx) {
 
 assay_status emit_row_make(emit_row *r, assay_ctx *ctx, const emit_layout *layout) {
     assay_status status = ASSAY_OK;
-    *r = (emit_row){.ctx = ctx, .layout = layout, .own = buf_make(ctx)};
+    *r = (emit_row){
+        .ctx = ctx, .layout = layout, .own = buf_make(ctx), .index = buf_make(ctx)};
     ASSAY_TRY(mem_new(ctx, &r->cells, layout->stride, 1));
     ASSAY_TRY(
         mem_new(ctx, &r->payload, (size_t)layout->payloads + 1, sizeof *r->payload));
@@ -46,12 +47,14 @@ void emit_row_free(emit_row *r) {
     mem_free(r->ctx, r->cells);
     mem_free(r->ctx, r->payload);
     buf_free(&r->own);
+    buf_free(&r->index);
     *r = (emit_row){0};
 }
 
 void emit_row_clear(emit_row *r) {
     memset(r->cells, 0, r->layout->stride);
     buf_clear(&r->own);
+    buf_clear(&r->index);
     r->payloads = 0;
 }
 
@@ -132,6 +135,7 @@ done:
 }
 
 assay_status emit_add(emit *e, const emit_row *r) {
+    assay_status status = ASSAY_OK;
     int next = 0;
     for (int i = 0; i < e->layout->fields; i++) {
         const beton_field *f = &e->layout->field[i];
@@ -146,13 +150,21 @@ assay_status emit_add(emit *e, const emit_row *r) {
         }
         identity_cell(&e->id, f, r->cells + f->cell_offset, p != NULL ? p->digest : NULL);
     }
-    return beton_writer_add(e->writer, r->cells, e->payload, next);
+    ASSAY_TRY(beton_writer_add(e->writer, r->cells, e->payload, next));
+    if (e->index != NULL && r->index.len > 0)
+        ASSAY_TRY(
+            jpeg_index_put(e->index, e->rows,
+                           &(jpeg_index){(const uint8_t *)r->index.data, r->index.len}));
+    e->rows++;
+done:
+    return status;
 }
 
 void emit_end(emit *e) {
     if (e->ctx == NULL)
         return;
     beton_writer_destroy(e->writer);
+    jpeg_index_close(e->index);
     mem_free(e->ctx, e->payload);
     *e = (emit){0};
 }
@@ -218,6 +230,18 @@ static assay_status put_ids(emit *e, const emit_names *n, uint64_t rows) {
     return status;
 }
 
+static assay_status put_index(emit *e) {
+    assay_status status = ASSAY_OK;
+    buf b = buf_make(e->ctx);
+    if (e->index == NULL || jpeg_index_describe(e->index).indexed == 0)
+        return ASSAY_OK;
+    ASSAY_TRY(jpeg_index_store(e->index, &b));
+    ASSAY_TRY(put_tag(e, BETON_TAG_JPEG_INDEX, &b));
+done:
+    buf_free(&b);
+    return status;
+}
+
 assay_status emit_commit(emit *e, const emit_names *n, uint8_t sha256[32]) {
     assay_status status = ASSAY_OK;
     identity_end(&e->id, n->class_name, n->classes, n->split, n->splits, sha256);
@@ -230,6 +254,7 @@ assay_status emit_commit(emit *e, const emit_names *n, uint8_t sha256[32]) {
     ASSAY_TRY(beton_writer_tag(e->writer, BETON_TAG_IDENTITY, sha256, 32));
     if (n->info != NULL)
         ASSAY_TRY(put_tag(e, BETON_TAG_INFO, n->info));
+    ASSAY_TRY(put_index(e));
     ASSAY_TRY(beton_writer_commit(e->writer));
 done:
     return status;

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "data/identity.h"
+#include "data/jpeg_index.h"
 
 /* Fields with the places of their cells. */
 typedef struct emit_layout {
@@ -33,6 +34,7 @@ typedef struct emit_row {
         uint8_t digest[32];
     } * payload;
     int payloads; /* so far */
+    buf index;    /* of the first image, if it is a JPEG; empty: none */
 } emit_row;
 ASSAY_MUST_CHECK assay_status emit_row_make(emit_row *r,
                                             assay_ctx *ctx,
@@ -48,6 +50,10 @@ void emit_row_borrow(emit_row *r, const void *data, uint64_t bytes);
  * their sizes. NOMEM. @threads per row */
 ASSAY_MUST_CHECK assay_status emit_row_seal(emit_row *r);
 uint64_t emit_row_bytes(const emit_row *r); /* of all payloads */
+/* Indexes the row's first image, which stays without if it is no JPEG that our decoder
+ * reads. The row is sealed. *d is made when it is needed; the caller destroys it. NOMEM.
+ * @threads per row */
+ASSAY_MUST_CHECK assay_status emit_row_index(emit_row *r, jpeg_decoder **d, int interval);
 
 typedef struct emit {
     assay_ctx *ctx;
@@ -55,6 +61,8 @@ typedef struct emit {
     beton_writer *writer; /* NULL: not begun, or given up */
     beton_payload_in *payload;
     identity id;
+    jpeg_index_set *index; /* NULL: none */
+    uint64_t rows;         /* so far */
 } emit;
 
 /* The layout is borrowed. */
@@ -64,6 +72,9 @@ ASSAY_MUST_CHECK assay_status emit_begin(emit *e,
                                          const emit_layout *layout,
                                          uint64_t samples,
                                          uint64_t page_size);
+/* After emit_begin: the indexes of rows are to be written. A file without an image field
+ * has none. */
+ASSAY_MUST_CHECK assay_status emit_keep_index(emit *e, int interval);
 /* Rows come in order, sealed. */
 ASSAY_MUST_CHECK assay_status emit_add(emit *e, const emit_row *r);
 

@@ -63,6 +63,7 @@ void encode_scratch_free(encode_scratch *s) {
     import_cell_free(&s->cell);
     image_free(&s->im);
     image_free(&s->spare);
+    jpeg_decoder_destroy(s->decoder);
 }
 
 void encode_shrunk(int width, int height, int max_resolution, int *w, int *h) {

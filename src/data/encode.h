@@ -35,6 +35,7 @@ typedef struct encode_scratch {
     import_image in;
     import_cell cell;
     image im, spare;
+    jpeg_decoder *decoder; /* for indexes; NULL until one is made */
 } encode_scratch;
 encode_scratch encode_scratch_make(assay_ctx *ctx);
 void encode_scratch_free(encode_scratch *s);

@@ -334,11 +334,69 @@ static void test_nothing_to_index(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Packing writes the same index into the file, at any number of threads, and on wish
+ * none. */
+static void test_packed(void **state) {
+    (void)state;
+    test_scratch dir = test_scratch_begin();
+    assay_ctx *ctx = test_ctx(3);
+    test_path beton = test_in(&dir, "a.beton"), bare = test_in(&dir, "b.beton");
+    assay_pack_options o = ASSAY_PACK_OPTIONS_INIT;
+    beton_file *f;
+    jpeg_index_set *s;
+    char note[256];
+    for (size_t k = 0; k < 20; k++) {
+        char name[64];
+        buf b = buf_make(ctx);
+        snprintf(name, sizeof name, "src/%s/%02zu.jpg", k % 2 ? "x" : "y", k);
+        make_jpeg(&b, ctx, k);
+        put_buf(&dir, name, &b);
+    }
+    o.mode = "keep";
+    assert_ok(assay_pack(ctx, test_in(&dir, "src").text, beton.text, &o, NULL));
+    assert_ok(beton_open(&f, ctx, beton.text));
+    assert_ok(jpeg_index_open(&s, ctx, f, 0, "auto", note));
+    assert_string_equal(note, "");
+    assert_non_null(s);
+    assert_int_equal(jpeg_index_describe(s).indexed, 20);
+    assert_int_equal(jpeg_index_describe(s).interval, 8);
+    assert_false(jpeg_index_describe(s).beside);
+    for (uint64_t i = 0; i < 20; i++) {
+        image_cell c = image_cell_get(beton_cell(f, i, 0));
+        const uint8_t *data;
+        uint64_t n;
+        jpeg_index index;
+        assert_ok(image_cell_payload(f, i, 0, &c, &data, &n));
+        assert_true(jpeg_index_find(s, i, data, (size_t)n, &index));
+    }
+    size_t n;
+    const uint8_t *tag = beton_tag(f, BETON_TAG_JPEG_INDEX, &n);
+    jpeg_index_close(s);
+
+    o.index_interval = -1;
+    assert_ok(assay_pack(ctx, test_in(&dir, "src").text, bare.text, &o, NULL));
+    assert_ok(assay_index(ctx, bare.text, NULL, NULL));
+    size_t m;
+    uint8_t *beside = test_get(ctx, test_in(&dir, "b.beton.idx").text, &m);
+    assert_int_equal(m, n);
+    assert_memory_equal(beside, tag, n);
+    mem_free(ctx, beside);
+    assert_fails(ASSAY_E_INVALID, assay_index(ctx, beton.text, NULL, NULL));
+    o.index_interval = 65;
+    o.force = 1;
+    assert_fails(ASSAY_E_INVALID,
+                 assay_pack(ctx, test_in(&dir, "src").text, bare.text, &o, NULL));
+    beton_close(f);
+    test_scratch_end(&dir);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_beside),  cmocka_unit_test(test_stale),
         cmocka_unit_test(test_changed_bytes), cmocka_unit_test(test_collect),
         cmocka_unit_test(test_damaged),       cmocka_unit_test(test_nothing_to_index),
+        cmocka_unit_test(test_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,9 @@ static assay_status encode_block(void *arg, int worker, size_t begin, size_t end
         ASSAY_TRY_AT(encode_row(&p->block[i], &p->source, row, p->block_at + i,
                                 &p->encode, &p->scratch[worker]),
                      "%s: %s", p->path, import_id(&p->list, row));
+        if (p->index_interval > 0 && !p->block[i].failed)
+            ASSAY_TRY(emit_row_index(&p->block[i].row, &p->scratch[worker].decoder,
+                                     p->index_interval));
     }
 done:
     return status;
@@ -28,6 +31,12 @@ done:
 static assay_status start_writer(packer *p) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(emit_begin(&p->emit, p->ctx, p->out, &p->layout, p->rows, p->o.page_size));
+    p->index_interval = p->o.index_interval == 0 ? jpeg_index_usual_interval(p->rows)
+                                                 : p->o.index_interval;
+    if (p->index_interval < 0)
+        p->index_interval = 0;
+    else
+        ASSAY_TRY(emit_keep_index(&p->emit, p->index_interval));
     p->gray = true;
     buf_clear(&p->orientation);
     buf_str(&p->orientation, "[");

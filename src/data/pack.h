@@ -31,6 +31,7 @@ typedef struct packer {
     emit emit;        /* its writer is NULL when given up, see write_rows */
     bool fit_page;    /* the page may grow to hold the largest sample */
     uint64_t largest; /* of samples' payloads */
+    int index_interval; /* of the JPEG index; 0: none */
     bool gray;
     buf orientation; /* JSON pairs */
     pack_failure *failed;

@@ -24,6 +24,9 @@ assay_status pack_take_options(packer *p, const assay_pack_options *given) {
         o->page_size = default_page;
     if (o->limit < 0)
         return bad_option("a limit can't be negative", "0 means no limit");
+    if (o->index_interval < -1 || o->index_interval > 64)
+        return bad_option("an index has an entry every 1 to 64 blocks",
+                          "8 is usual, and -1 means no index");
     if ((o->page_size & (o->page_size - 1)) != 0 || o->page_size < least_page ||
         o->page_size >= UINT64_C(1) << 32)
         return bad_option("a page is a power of two from 2 MiB to 2 GiB",

@@ -48,7 +48,8 @@ static void tell_index(text *t, json_view field) {
     if (json_has(index)) {
         text_add(t, "\n    index of %s JPEGs, an entry every ",
                  words_count(json_whole(json_member(index, "images"), 0)).s);
-        text_add(t, "%s blocks, ", words_count(json_whole(json_member(index, "interval"), 0)).s);
+        text_add(t, "%s blocks, ",
+                 words_count(json_whole(json_member(index, "interval"), 0)).s);
         text_add(t, "%s, in ", words_bytes(json_whole(json_member(index, "bytes"), 0)).s);
         text_add(t, json_true(json_member(index, "beside")) ? "a file beside this one"
                                                             : "the file");
