@@ -18,12 +18,30 @@ static uint8_t *exactly(size_t n) {
     return m;
 }
 
+/* The hook that cases of `user` ask for. */
+static void negate(void *user,
+                   const uint8_t *src,
+                   uint8_t *dst,
+                   int height,
+                   int width,
+                   int channels,
+                   uint64_t random,
+                   uint64_t sample,
+                   uint32_t epoch) {
+    (void)user;
+    for (int i = 0; i < height * width * channels; i++)
+        dst[i] = (uint8_t)(255 - src[i] - (random % 2) * ((sample + epoch) % 3));
+}
+static const assay_hook hooks[] = {{"negate", negate, NULL}};
+
 /* Parses and plans a case; false when it is one that is refused, and was. */
 static bool plan_case(assay_ctx *ctx,
                       const data_transform *t,
                       const transform_case *c,
                       transform_plan *p) {
     *p = (transform_plan){.in = c->in, .ctx = ctx, .image = c->in};
+    p->hooks = hooks;
+    p->n_hooks = 1;
     p->of_labels = t->stage == TRANSFORM_LABEL;
     assay_status status = transform_args_parse(p, t, c->args, strlen(c->args));
     if (status == ASSAY_OK) {
