@@ -150,10 +150,11 @@ static assay_status begin(assay_loader *l, uint32_t epoch, uint64_t handed) {
     l->taken = 0;
     if (l->resize)
         ASSAY_TRY(resize(l));
+    ASSAY_TRY(load_unschedule(l)); /* readers ask for what changes now */
     ASSAY_TRY(sampler_epoch(l->sampler, epoch));
     l->handed = handed;
     ASSAY_TRY(load_schedule(l));
-    load_run(l, epoch, handed);
+    load_run(l, epoch);
 done:
     return status;
 }

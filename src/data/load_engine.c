@@ -195,12 +195,11 @@ void load_halt(assay_loader *l) {
     pthread_mutex_unlock(&l->lock);
 }
 
-void load_run(assay_loader *l, uint32_t epoch, uint64_t handed) {
+void load_run(assay_loader *l, uint32_t epoch) {
     if (l->threads > 0)
         pthread_mutex_lock(&l->lock);
     l->epoch = epoch;
-    l->handed = handed;
-    l->batches = sampler_batches(l->sampler, handed);
+    l->batches = sampler_batches(l->sampler, l->handed);
     l->next_open = l->next_take = 0;
     l->open = NULL;
     l->holding = false;

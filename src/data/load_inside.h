@@ -127,8 +127,10 @@ ASSAY_MUST_CHECK assay_status load_open(assay_loader *l,
 ASSAY_MUST_CHECK assay_status load_compile(assay_loader *l);
 /* Chooses rows; makes the sampler and the order's hash. */
 ASSAY_MUST_CHECK assay_status load_choose(assay_loader *l);
-/* Tells the files' page sources what this rank will ask for. */
+/* Tells the files' page sources what this rank will ask for; and that they are not to ask
+ * any more, before the sampler or `handed` changes. */
 ASSAY_MUST_CHECK assay_status load_schedule(assay_loader *l);
+ASSAY_MUST_CHECK assay_status load_unschedule(assay_loader *l);
 void load_close(assay_loader *l);
 /* The file of a row; `*sample` is its number there. */
 const load_file *load_file_of(const assay_loader *l, uint64_t row, uint64_t *sample);
@@ -151,8 +153,8 @@ ASSAY_MUST_CHECK assay_status load_start(assay_loader *l);
 void load_stop(assay_loader *l);
 /* No chunk is being made when this returns, and none is begun. */
 void load_halt(assay_loader *l);
-/* Begins at batch 0 behind `handed` samples. */
-void load_run(assay_loader *l, uint32_t epoch, uint64_t handed);
+/* Begins at batch 0 behind the samples handed out before. */
+void load_run(assay_loader *l, uint32_t epoch);
 /* The next batch's slot, finished; the one before is given back. NULL: the end. */
 load_slot *load_take(assay_loader *l);
 

@@ -189,6 +189,8 @@ done:
 }
 
 void load_close(assay_loader *l) {
+    for (int i = 0; l->file != NULL && i < l->files; i++)
+        page_source_destroy(l->file[i].pages); /* its threads ask the sampler */
     sampler_destroy(l->sampler);
     for (int i = 0; l->file != NULL && i < l->files; i++) {
         load_file *file = &l->file[i];
@@ -199,7 +201,6 @@ void load_close(assay_loader *l) {
             if (!shared)
                 jpeg_index_close(file->index[o]);
         }
-        page_source_destroy(file->pages);
         beton_close(file->f);
         mem_free(l->ctx, file->field);
         mem_free(l->ctx, file->index);
@@ -539,18 +540,21 @@ static uint64_t row_at(const void *arg, uint64_t i) {
     return sampler_at(l->sampler, span.place + within);
 }
 
-/* The fields whose payloads are read, each once. */
+/* The fields whose payloads are read, as often as there are outputs of them. */
 static int read_fields(const assay_loader *l, int field[PIPELINE_OUTPUTS]) {
     int n = 0;
     for (int o = 0; o < l->outputs; o++) {
         int at = l->file[0].field[o];
-        bool seen = !beton_allocates(beton_field_at(l->file[0].f, at)->type);
-        for (int i = 0; i < n; i++)
-            seen = seen || field[i] == at;
-        if (!seen)
+        if (beton_allocates(beton_field_at(l->file[0].f, at)->type))
             field[n++] = at;
     }
     return n;
+}
+
+assay_status load_unschedule(assay_loader *l) {
+    if (l->files != 1 || l->file[0].pages == NULL)
+        return ASSAY_OK;
+    return page_source_epoch(l->file[0].pages, NULL, NULL, 0, NULL, 0);
 }
 
 assay_status load_schedule(assay_loader *l) {
