@@ -7,7 +7,10 @@ extern const output_kernels output_kernels_c;
 extern const output_kernels output_kernels_avx2, output_kernels_avx512v;
 #endif
 
-enum { CHUNK = 1024 }; /* pixels put together at a time; keeps rows' alignment */
+enum {
+    CHUNK = 1024,   /* pixels put together at a time; keeps rows' alignment */
+    SHORT_ROW = 128 /* pixels of rows that are converted several at a time */
+};
 
 size_t output_type_bytes(output_type t) {
     static const size_t bytes[] = {1, 4, 2, 2};
@@ -136,7 +139,34 @@ static void put_together(const output_kernels *k,
         fill(out + hole_at * channels, p->hole_fill, hole, channels);
 }
 
-static void write_span(const output_kernels *k,
+/* Pixels from the result's pixel `at` on. */
+static void convert(const output_kernels *k,
+                    const image_output *o,
+                    const image_placement *p,
+                    const uint8_t *bytes,
+                    size_t at,
+                    size_t pixels,
+                    void *out) {
+    const size_t each = (size_t)o->channels, size = output_type_bytes(o->type);
+    if (in_planes(o))
+        k->planar(o, bytes, pixels, (char *)out + at * size,
+                  (size_t)p->out_width * (size_t)p->out_height);
+    else
+        k->interleaved(o, bytes, pixels * each, (char *)out + at * each * size);
+}
+
+/* The source's row for row y of the result, if any. */
+static const uint8_t *
+row_for(const image_placement *p, int channels, const uint8_t *hwc, int y) {
+    int64_t from = (int64_t)y - p->dy;
+    if (from < 0 || from >= p->height)
+        return NULL;
+    if (p->mirror_y)
+        from = p->height - 1 - from;
+    return hwc + (size_t)from * (size_t)p->width * (size_t)channels;
+}
+
+static void place_span(const output_kernels *k,
                        const image_output *o,
                        const image_placement *p,
                        const span *s,
@@ -144,22 +174,36 @@ static void write_span(const output_kernels *k,
     uint8_t line[CHUNK * 3];
     const uint8_t *bytes = line;
     int64_t ignored;
-    size_t at = (size_t)(s->y * p->out_width + s->x), each = (size_t)o->channels;
-    bool planes = in_planes(o);
-    char *to = (char *)out + at * (planes ? 1 : each) * output_type_bytes(o->type);
-    if (o->type == OUTPUT_U8 && !planes) {
-        put_together(k, p, s, o->channels, (uint8_t *)to);
+    const size_t at = (size_t)(s->y * p->out_width + s->x);
+    if (o->type == OUTPUT_U8 && !in_planes(o)) {
+        put_together(k, p, s, o->channels, (uint8_t *)out + at * (size_t)o->channels);
         return;
     }
     if (s->from == 0 && s->to == s->n && !p->mirror_x && hole_in(p, s, &ignored) == 0)
         bytes = source_of(p, s, o->channels);
     else
         put_together(k, p, s, o->channels, line);
-    if (planes)
-        k->planar(o, bytes, (size_t)s->n, to,
-                  (size_t)p->out_width * (size_t)p->out_height);
-    else
-        k->interleaved(o, bytes, (size_t)s->n * each, to);
+    convert(k, o, p, bytes, at, (size_t)s->n, out);
+}
+
+/* Short rows: as many as there is room for, converted at once. */
+static void place_short_rows(const output_kernels *k,
+                             const image_output *o,
+                             const image_placement *p,
+                             const uint8_t *hwc,
+                             void *out) {
+    uint8_t lines[CHUNK * 3];
+    const size_t width = (size_t)p->out_width;
+    const int most = CHUNK / p->out_width;
+    for (int y = 0; y < p->out_height; y += most) {
+        int n = p->out_height - y < most ? p->out_height - y : most;
+        for (int i = 0; i < n; i++) {
+            span s = span_at(p, row_for(p, o->channels, hwc, y + i), y + i, 0);
+            put_together(k, p, &s, o->channels,
+                         lines + (size_t)i * width * (size_t)o->channels);
+        }
+        convert(k, o, p, lines, (size_t)y * width, (size_t)n * width, out);
+    }
 }
 
 static bool is_small(const image_output *o, const image_placement *p) {
@@ -174,18 +218,15 @@ void output_place_by(const output_kernels *k,
                      void *out) {
     if (k->place_small && is_small(o, p)) {
         k->place_small(o, p, hwc, out);
-        finish(k, o);
-        return;
-    }
-    size_t row_bytes = (size_t)p->width * (size_t)o->channels;
-    for (int y = 0; y < p->out_height; y++) {
-        int64_t from = (int64_t)y - p->dy;
-        const uint8_t *row = NULL;
-        if (from >= 0 && from < p->height)
-            row = hwc + (size_t)(p->mirror_y ? p->height - 1 - from : from) * row_bytes;
-        for (int x = 0; x < p->out_width; x += CHUNK) {
-            span s = span_at(p, row, y, x);
-            write_span(k, o, p, &s, out);
+    } else if (p->out_width <= SHORT_ROW && (o->type != OUTPUT_U8 || in_planes(o))) {
+        place_short_rows(k, o, p, hwc, out);
+    } else {
+        for (int y = 0; y < p->out_height; y++) {
+            const uint8_t *row = row_for(p, o->channels, hwc, y);
+            for (int x = 0; x < p->out_width; x += CHUNK) {
+                span s = span_at(p, row, y, x);
+                place_span(k, o, p, &s, out);
+            }
         }
     }
     finish(k, o);
