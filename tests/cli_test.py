@@ -221,6 +221,21 @@ class Data(Packed):
         self.good("info", self.beton, "-fo", out)
         self.refused(2, "info", self.beton, "-o", self.dir / "absent" / "x")
 
+    def test_bench(self):
+        done = self.good("bench", "load", self.beton, "--epochs", "1", "--batch", "16",
+                         "--pipeline", "image: resize(16) | flip | normalize(imagenet)", "--json")
+        told = json.loads(done.out)
+        for key in ("cpu_ms_per_image", "images_per_second", "memcpy_ms_per_image",
+                    "first_batch_ms", "peak_rss_bytes", "slots", "batch_bytes"):
+            self.assertGreater(told[key], 0, key)
+        self.assertEqual(told["batch_bytes"], 16 * 16 * 16 * 3 * 4)
+        self.assertIs(told["index"], False)
+        self.assertIn("first batch", self.good("bench", "load", self.beton, "--limit", "20",
+                                               "--pipeline", "label").out)
+        self.assertIn("load", self.refused(2, "bench", "train", self.beton).err)
+        self.assertIn("flip", self.refused(2, "bench", "load", self.beton,
+                                           "--pipeline", "image: flop").err)
+
     def test_verify(self):
         self.assertIn("nothing wrong", self.good("verify", self.beton).out)
         self.assertTrue(json.loads(self.good("verify", self.beton, "--quick", "--json").out))

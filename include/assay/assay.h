@@ -4,7 +4,9 @@
 
 #include <assay/audit.h>
 #include <assay/base.h>
+#include <assay/bench.h>
 #include <assay/data.h>
+#include <assay/load.h>
 #include <assay/report.h>
 #include <assay/tensor.h>
 #include <assay/train.h>

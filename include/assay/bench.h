@@ -1,0 +1,42 @@
+/* bench: what a piece of work costs here, measured beside what it could cost at least. */
+#ifndef ASSAY_BENCH_H
+#define ASSAY_BENCH_H
+
+#include <assay/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct assay_bench_load_options {
+    size_t struct_size;
+    int batch;         /**< samples in a batch; 0: 32 */
+    int epochs;        /**< rounds that are measured, at least; 0: 5 */
+    double seconds;    /**< go on until so many have passed; 0: no longer than needed */
+    int threads;       /**< of the loader; 0: the context's */
+    const char *order; /**< as assay_load_options has them */
+    const char *index;
+    const char *cache;
+    uint64_t limit; /**< the first so many samples only; 0: all */
+    uint64_t seed;
+} assay_bench_load_options;
+#define ASSAY_BENCH_LOAD_OPTIONS_INIT                                                    \
+    { .struct_size = sizeof(assay_bench_load_options) }
+
+/** Measures a loader: whole epochs, by turns with libjpeg-turbo's full decode of the same
+ *  images (JPEG fields) and with a copy of the outputs' bytes. Times are medians over the
+ *  rounds of CPU time, ratios medians of the rounds' ratios.
+ *  @param steps  the pipeline, as of assay_loader_create; NULL: fields as they are
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors as assay_loader_create and assay_loader_next   @cost several epochs */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_bench_load(assay_ctx *ctx,
+                 const char *path,
+                 const char *steps,
+                 const assay_bench_load_options *options,
+                 char **json);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
