@@ -74,21 +74,22 @@ static void add(int32_t *sums, const uint8_t *row, int32_t weight, size_t n) {
 typedef enum fetch {
     FROM_64_BYTES,  /* one register of bytes */
     FROM_128_BYTES, /* two */
-    FROM_WORDS,     /* two of words */
+    FROM_32_WORDS,  /* one register of words */
+    FROM_64_WORDS,  /* two */
     FROM_SUMS       /* sums are there already */
 } fetch;
 
 OUTPUT_INLINE void block_sums(
     const resample_across *a, const char *row, size_t block, fetch from, __m512i sum[3]) {
     const __mmask64 low_bytes = 0x5555555555555555; /* of words */
-    const size_t bytes = from == FROM_WORDS ? 2 : 1, plane = a->plane * bytes,
-                 steps = (size_t)a->steps;
+    const bool one = from == FROM_64_BYTES || from == FROM_32_WORDS;
+    const size_t bytes = from == FROM_32_WORDS || from == FROM_64_WORDS ? 2 : 1,
+                 plane = a->plane * bytes, steps = (size_t)a->steps;
     const char *in = row + (size_t)a->begin[block] * bytes;
     __m512i low[3], high[3];
     for (size_t c = 0; c < 3; c++) {
         low[c] = _mm512_loadu_si512(in + c * plane);
-        high[c] =
-            from == FROM_64_BYTES ? low[c] : _mm512_loadu_si512(in + c * plane + 64);
+        high[c] = one ? low[c] : _mm512_loadu_si512(in + c * plane + 64);
         sum[c] = _mm512_setzero_si512();
     }
     for (size_t t = block * steps; t < (block + 1) * steps; t++) {
@@ -100,6 +101,8 @@ OUTPUT_INLINE void block_sums(
                 v = _mm512_maskz_permutexvar_epi8(low_bytes, pick, low[c]);
             else if (from == FROM_128_BYTES)
                 v = _mm512_maskz_permutex2var_epi8(low_bytes, low[c], pick, high[c]);
+            else if (from == FROM_32_WORDS)
+                v = _mm512_permutexvar_epi8(pick, low[c]);
             else
                 v = _mm512_permutex2var_epi8(low[c], pick, high[c]);
             sum[c] = _mm512_dpwssd_epi32(sum[c], v, w);
@@ -240,7 +243,8 @@ OUTPUT_INLINE void across_by(const resample_across *a,
                              bool stream) {
     const size_t width = (size_t)a->axis->out,
                  each = output_type_bytes(type) * (a->output.planar ? 1 : 3);
-    const bool words = from == FROM_WORDS || (from == FROM_SUMS && a->words);
+    const bool words =
+        from == FROM_32_WORDS || from == FROM_64_WORDS || (from == FROM_SUMS && a->words);
     for (size_t x = 0; x < width; x += 16) {
         __m512i sum[3];
         int64_t n = width - x < 16 ? (int64_t)(width - x) : 16;
@@ -267,8 +271,10 @@ static void across(const resample_across *a, const void *row, void *out) {
     } else if (a->group == 0) {
         resample_dots_avx2(a, row);
         OUTPUT_BY_TYPE(across_by, a->output.type, stream, a, row, out, FROM_SUMS);
+    } else if (a->words && a->reach > 32) {
+        OUTPUT_BY_TYPE(across_by, a->output.type, stream, a, row, out, FROM_64_WORDS);
     } else if (a->words) {
-        OUTPUT_BY_TYPE(across_by, a->output.type, stream, a, row, out, FROM_WORDS);
+        OUTPUT_BY_TYPE(across_by, a->output.type, stream, a, row, out, FROM_32_WORDS);
     } else if (a->reach > 64) {
         OUTPUT_BY_TYPE(across_by, a->output.type, stream, a, row, out, FROM_128_BYTES);
     } else {
