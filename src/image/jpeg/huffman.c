@@ -20,32 +20,35 @@ static uint32_t advance(int symbol, bool ac) {
     return symbol == RUN_16 ? 16 : ALL;
 }
 
-/* The entries of one code of `length` bits. */
-static void fill_fast(jpg_table *t, int code, int length, int symbol) {
+/* The entries of one code of `length` bits. code_of: length << 8 | symbol. */
+static void
+fill_fast(jpg_table *t, uint16_t *code_of, int code, int length, int symbol) {
     int rest = JPG_LOOKUP_BITS - length, value_bits = symbol & 15;
     if (rest < 0)
         return;
-    uint32_t *entry = t->fast + ((size_t)code << rest);
+    size_t first = (size_t)code << rest;
     uint32_t step = advance(symbol, t->ac) << 8;
     for (int i = 0; i < 1 << rest; i++) {
+        uint32_t *entry = &t->fast[first + (size_t)i];
+        code_of[first + (size_t)i] = (uint16_t)(length << 8 | symbol);
         if (value_bits > rest) {
-            entry[i] = (uint32_t)length << 24 | (uint32_t)symbol << 16 |
-                       (uint32_t)JPG_UNSETTLED << 8;
+            *entry = (uint32_t)length << 24 | (uint32_t)symbol << 16 |
+                     (uint32_t)JPG_UNSETTLED << 8;
             continue;
         }
         int v = extend(i >> (rest - value_bits), value_bits); /* 0 of 0 bits */
-        entry[i] = (uint32_t)(v & 0xFFFF) << 16 | step | (uint32_t)(length + value_bits);
+        *entry = (uint32_t)(v & 0xFFFF) << 16 | step | (uint32_t)(length + value_bits);
     }
 }
 
-/* Walks each window through the single steps. */
-static void fill_skip(jpg_table *t) {
+/* Walks each window from code to code; the last one's value may reach beyond it. */
+static void fill_skip(jpg_table *t, const uint16_t *code_of) {
     for (uint32_t window = 0; window < JPG_LOOKUPS; window++) {
         uint32_t bits = 0, steps = 0, end = 0;
         while (!end) {
-            uint32_t e = t->fast[(window << bits) & (JPG_LOOKUPS - 1)];
-            uint32_t step = e >> 8 & 255;
-            if ((e & 255) == 0 || bits + (e & 255) > JPG_LOOKUP_BITS)
+            uint32_t code = code_of[(window << bits) & (JPG_LOOKUPS - 1)];
+            uint32_t step = advance((int)(code & 255), true);
+            if (code == 0 || bits + (code >> 8) > JPG_LOOKUP_BITS)
                 break;
             if (step == ALL)
                 end = JPG_SKIP_END;
@@ -53,7 +56,7 @@ static void fill_skip(jpg_table *t) {
                 break;
             else
                 steps += step;
-            bits += e & 255;
+            bits += (code >> 8) + (code & 15);
         }
         if (bits == 0)
             steps = JPG_SKIP_NONE;
@@ -62,6 +65,7 @@ static void fill_skip(jpg_table *t) {
 }
 
 static assay_status derive(jpg_table *t, const jpg_huffman *source, bool ac) {
+    uint16_t code_of[JPG_LOOKUPS] = {0};
     int code = 0, k = 0;
     t->source = *source;
     t->ac = ac;
@@ -80,11 +84,11 @@ static assay_status derive(jpg_table *t, const jpg_huffman *source, bool ac) {
             if ((symbol & 15) > (ac ? AC_VALUE_BITS : DC_VALUE_BITS))
                 return err_set(ASSAY_E_UNSUPPORTED,
                                "a JPEG with coefficients of too many bits");
-            fill_fast(t, code, length, symbol);
+            fill_fast(t, code_of, code, length, symbol);
         }
     }
     if (ac)
-        fill_skip(t);
+        fill_skip(t, code_of);
     return ASSAY_OK;
 }
 

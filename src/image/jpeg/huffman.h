@@ -21,8 +21,8 @@ typedef struct jpg_table {
      * beyond the window; then bits of the code << 24 | symbol << 16, both 0 for a long
      * code. */
     uint32_t fast[JPG_LOOKUPS];
-    /* As many coefficients as lie wholly in the window, for AC: (JPG_SKIP_END or 0 |
-     * advance) << 8 | bits. */
+    /* As many coefficients as lie in the window, but for the last one's value, for AC:
+     * (JPG_SKIP_END or 0 | advance) << 8 | bits. */
     uint16_t skip[JPG_LOOKUPS];
     /* For longer codes: the last code of each length (-1: none), and what to add for
      * its place among the symbols. */

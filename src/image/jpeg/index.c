@@ -73,16 +73,26 @@ uint64_t jpeg_index_length(const jpeg_index *index) {
 typedef struct tracker {
     size_t from;    /* where the cursor's piece begins */
     size_t plain;   /* bytes of the piece passed */
-    size_t stuffed; /* the same in the data */
+    size_t stuffed; /* where that is in the data */
 } tracker;
 
+/* Passes `n` bytes; behind each FF among them a zero was stuffed. */
+static void advance(tracker *t, const jpg_scan *s, size_t n) {
+    while (n > 0) {
+        const uint8_t *at = s->data + t->stuffed, *ff = memchr(at, 0xFF, n);
+        size_t passed = ff ? (size_t)(ff - at) + 1 : n;
+        t->stuffed += passed + (ff ? 1 : 0);
+        t->plain += passed;
+        n -= passed;
+    }
+}
+
+/* The cursor's place; it has not passed its piece's end. */
 static uint32_t bit_of(tracker *t, const jpg_scan *s, const jpg_cursor *c) {
     if (c->from != t->from)
         *t = (tracker){.from = c->from, .stuffed = c->from};
-    size_t n = (size_t)(c->end - c->begin);
     size_t bit = (size_t)(c->at.next - c->begin) * 8 - c->at.n;
-    for (; t->plain < bit >> 3; t->plain++)
-        t->stuffed += s->data[t->stuffed] == 0xFF && t->plain < n ? 2 : 1;
+    advance(t, s, (bit >> 3) - t->plain);
     return (uint32_t)(t->stuffed * 8 + (bit & 7));
 }
 
