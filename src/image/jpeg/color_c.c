@@ -41,20 +41,26 @@ void jpg_color_h1_c(uint8_t *const rgb[3],
         put_pixel(rgb, i, y[i], cb[i], cr[i]);
 }
 
-/* 3 parts of the sample above a pixel, 1 of the next one on its side. Rounding is up for
- * even pixels and down for odd ones (by quarters), or the other way about (whole). */
-static int blend(const uint16_t *c, int i, int shift) {
-    int bias = shift == 4 ? (i & 1 ? 7 : 8) : (i & 1 ? 2 : 1);
-    c += i >> 1;
-    return (3 * c[0] + c[i & 1 ? 1 : -1] + bias) >> shift;
+/* 3 parts of the sample above a pixel, 1 of the next one on its side: the left for even
+ * pixels, the right for odd ones. */
+static int blend(int near, int far, int bias, int shift) {
+    return (3 * near + far + bias) >> shift;
 }
 
+/* Rounding is up for even pixels and down for odd ones (by quarters), or the other way
+ * about (whole). */
 void jpg_color_h2_c(uint8_t *const rgb[3],
                     const uint8_t *y,
                     const uint16_t *cb,
                     const uint16_t *cr,
                     int n,
                     int shift) {
-    for (int i = 0; i < n; i++)
-        put_pixel(rgb, i, y[i], blend(cb, i, shift), blend(cr, i, shift));
+    int even = shift == 4 ? 8 : 1, odd = shift == 4 ? 7 : 2;
+    for (int i = 0; i < n; i += 2, cb++, cr++) {
+        put_pixel(rgb, i, y[i], blend(cb[0], cb[-1], even, shift),
+                  blend(cr[0], cr[-1], even, shift));
+        if (i + 1 < n)
+            put_pixel(rgb, i + 1, y[i + 1], blend(cb[0], cb[1], odd, shift),
+                      blend(cr[0], cr[1], odd, shift));
+    }
 }

@@ -23,8 +23,17 @@ static uint32_t product(int a, int b) {
 /* Eight values, `step` apart, in place. */
 static void transform(int16_t *x, int step, int shift) {
     int16_t in[8];
-    for (int i = 0; i < 8; i++)
+    int others = 0;
+    for (int i = 0; i < 8; i++) {
         in[i] = x[i * step];
+        others |= i ? in[i] : 0;
+    }
+    if (!others) { /* most rows and columns of a photo */
+        int16_t v = descale(product(in[0], 1 << IDCT_BITS), shift);
+        for (int i = 0; i < 8; i++)
+            x[i * step] = v;
+        return;
+    }
     uint32_t sum = product(wrap16(in[0] + in[4]), 1 << IDCT_BITS);
     uint32_t difference = product(wrap16(in[0] - in[4]), 1 << IDCT_BITS);
     uint32_t t3 = product(in[2], IDCT_0_541 + IDCT_0_765) + product(in[6], IDCT_0_541);
