@@ -5,32 +5,33 @@
 
 #include <immintrin.h>
 
-/* For plane c and register k: which of its bytes go where; 0x80 puts a zero. */
-static void fill_choices(uint8_t choice[3][3][16]) {
-    for (int c = 0; c < 3; c++)
-        for (int k = 0; k < 3; k++)
-            for (int i = 0; i < 16; i++) {
-                int at = 3 * i + c - 16 * k;
-                choice[c][k][i] = (uint8_t)(at >= 0 && at < 16 ? at : 0x80);
-            }
+/* For each plane and register: which of its bytes go where; N puts a zero. */
+enum { N = 0x80 };
+static const uint8_t choice[3][3][16] = {
+    {{0, 3, 6, 9, 12, 15, N, N, N, N, N, N, N, N, N, N},
+     {N, N, N, N, N, N, 2, 5, 8, 11, 14, N, N, N, N, N},
+     {N, N, N, N, N, N, N, N, N, N, N, 1, 4, 7, 10, 13}},
+    {{1, 4, 7, 10, 13, N, N, N, N, N, N, N, N, N, N, N},
+     {N, N, N, N, N, 0, 3, 6, 9, 12, 15, N, N, N, N, N},
+     {N, N, N, N, N, N, N, N, N, N, N, 2, 5, 8, 11, 14}},
+    {{2, 5, 8, 11, 14, N, N, N, N, N, N, N, N, N, N, N},
+     {N, N, N, N, N, 1, 4, 7, 10, 13, N, N, N, N, N, N},
+     {N, N, N, N, N, N, N, N, N, N, 0, 3, 6, 9, 12, 15}},
+};
+
+static inline __m128i choose(__m128i v, const uint8_t *bytes) {
+    return _mm_shuffle_epi8(v, _mm_loadu_si128((const __m128i *)bytes));
 }
 
 void split_rgb_avx2(uint8_t *planes, size_t stride, const uint8_t *rgb, size_t n) {
-    uint8_t choice[3][3][16];
-    __m128i from[3][3];
     size_t i = 0;
-    fill_choices(choice);
-    for (int c = 0; c < 3; c++)
-        for (int k = 0; k < 3; k++)
-            from[c][k] = _mm_loadu_si128((const __m128i *)choice[c][k]);
     for (; n - i >= 16; i += 16) {
         const __m128i *p = (const __m128i *)(rgb + 3 * i);
         __m128i a = _mm_loadu_si128(p), b = _mm_loadu_si128(p + 1),
                 d = _mm_loadu_si128(p + 2);
         for (int c = 0; c < 3; c++) {
-            __m128i v = _mm_or_si128(_mm_shuffle_epi8(a, from[c][0]),
-                                     _mm_shuffle_epi8(b, from[c][1]));
-            v = _mm_or_si128(v, _mm_shuffle_epi8(d, from[c][2]));
+            __m128i v = _mm_or_si128(choose(a, choice[c][0]), choose(b, choice[c][1]));
+            v = _mm_or_si128(v, choose(d, choice[c][2]));
             _mm_storeu_si128((__m128i *)(planes + (size_t)c * stride + i), v);
         }
     }

@@ -21,8 +21,7 @@ static uint32_t advance(int symbol, bool ac) {
 }
 
 /* The entries of one code of `length` bits. code_of: length << 8 | symbol. */
-static void
-fill_fast(jpg_table *t, uint16_t *code_of, int code, int length, int symbol) {
+static void fill_fast(jpg_table *t, uint16_t *code_of, int code, int length, int symbol) {
     int rest = JPG_LOOKUP_BITS - length, value_bits = symbol & 15;
     if (rest < 0)
         return;
