@@ -23,9 +23,10 @@ enum { LOAD_CHUNK = 64, LOAD_MAX_THREADS = 256, LOAD_MAX_AHEAD = 1024 };
 
 typedef struct load_file {
     beton_file *f;
-    page_source *pages;     /* NULL: the map as it is */
-    uint64_t begin;         /* its first row, counted over all files */
-    int *field;             /* [outputs] the field's number */
+    page_source *pages;                /* NULL: the map as it is */
+    const struct assay_loader *loader; /* whose rows `pages` reads ahead */
+    uint64_t begin;                    /* its first row, counted over all files */
+    int *field;                        /* [outputs] the field's number */
     jpeg_index_set **index; /* [outputs], NULL where there is none; shared by outputs of
                                one field */
 } load_file;

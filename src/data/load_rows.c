@@ -527,47 +527,49 @@ done:
 
 /* ---- the reading schedule ---- */
 
-/* The row at place i of what this rank has left of the epoch. */
-static uint64_t row_at(const void *arg, uint64_t i) {
-    const assay_loader *l = arg;
-    uint64_t b = i / (uint64_t)l->batch;
+/* The sample of a file at place i of what this rank has left of the epoch; UINT64_MAX if
+ * the place's row is of another file. */
+static uint64_t sample_at(const void *arg, uint64_t i) {
+    const load_file *file = arg;
+    const assay_loader *l = file->loader;
+    uint64_t b = i / (uint64_t)l->batch, within = i % (uint64_t)l->batch, sample;
     sampler_span span = sampler_batch(l->sampler, l->handed, b);
-    uint64_t within = i % (uint64_t)l->batch;
-    if (span.n == 0)
-        return 0;
     if (within >= (uint64_t)span.n)
-        within = (uint64_t)span.n - 1;
-    return sampler_at(l->sampler, span.place + within);
+        return UINT64_MAX;
+    uint64_t row = sampler_at(l->sampler, span.place + within);
+    return load_file_of(l, row, &sample) == file ? sample : UINT64_MAX;
 }
 
 /* The fields whose payloads are read, as often as there are outputs of them. */
-static int read_fields(const assay_loader *l, int field[PIPELINE_OUTPUTS]) {
+static int read_fields(const load_file *file, int field[PIPELINE_OUTPUTS]) {
     int n = 0;
-    for (int o = 0; o < l->outputs; o++) {
-        int at = l->file[0].field[o];
-        if (beton_allocates(beton_field_at(l->file[0].f, at)->type))
-            field[n++] = at;
-    }
+    for (int o = 0; o < file->loader->outputs; o++)
+        if (beton_allocates(beton_field_at(file->f, file->field[o])->type))
+            field[n++] = file->field[o];
     return n;
 }
 
 assay_status load_unschedule(assay_loader *l) {
-    if (l->files != 1 || l->file[0].pages == NULL)
-        return ASSAY_OK;
-    return page_source_epoch(l->file[0].pages, NULL, NULL, 0, NULL, 0);
+    assay_status status = ASSAY_OK;
+    for (int i = 0; i < l->files; i++)
+        if (l->file[i].pages != NULL)
+            ASSAY_TRY(page_source_epoch(l->file[i].pages, NULL, NULL, 0, NULL, 0));
+done:
+    return status;
 }
 
 assay_status load_schedule(assay_loader *l) {
-    int field[PIPELINE_OUTPUTS];
-    if (l->files != 1 || l->file[0].pages == NULL)
-        return ASSAY_OK;
-    uint64_t batches = sampler_batches(l->sampler, l->handed);
-    uint64_t n = batches * (uint64_t)l->batch;
-    if (batches > 0) {
-        sampler_span last = sampler_batch(l->sampler, l->handed, batches - 1);
-        n = (batches - 1) * (uint64_t)l->batch + (uint64_t)last.n;
+    assay_status status = ASSAY_OK;
+    uint64_t n = sampler_batches(l->sampler, l->handed) * (uint64_t)l->batch;
+    for (int i = 0; i < l->files; i++) {
+        load_file *file = &l->file[i];
+        int field[PIPELINE_OUTPUTS];
+        if (file->pages == NULL)
+            continue;
+        file->loader = l;
+        int fields = read_fields(file, field);
+        ASSAY_TRY(page_source_epoch(file->pages, sample_at, file, n, field, fields));
     }
-    int fields = read_fields(l, field);
-    return page_source_epoch(l->file[0].pages, n > 0 ? row_at : NULL, l, n, field,
-                             fields);
+done:
+    return status;
 }

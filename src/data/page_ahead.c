@@ -4,10 +4,14 @@
 
 #include <signal.h>
 
-enum { PLAN_EXTENTS = 256 /* worked out in one go; at least as many as fields */ };
+enum {
+    PLAN_EXTENTS = 256, /* worked out in one go; at least as many as fields */
+    PLAN_PLACES = 1024,
+};
 
+/* A payload: the how-manieth to be acquired in this epoch, and its pieces. */
 typedef struct extent {
-    uint64_t place, first, last; /* pieces */
+    uint64_t turn, first, last;
 } extent;
 
 static bool can_plan(const page_source *p) {
@@ -24,55 +28,60 @@ void pages_call_threads(page_source *p) {
         pthread_cond_signal(&p->work);
 }
 
-/* Pieces of the payloads of places from `place` on; how many places, in *places. What
- * can't be found, or is too large to be read ahead, is left out: acquiring it tells. */
-static int
-find_extents(const page_source *p, extent *out, uint64_t place, uint64_t *places) {
-    uint64_t largest = (uint64_t)p->cache.slots / 2, size = p->cache.piece_bytes;
+/* The payloads of a place that there are; how many. What can't be found will be told to
+ * who needs it. */
+static int find_place(const page_source *p, extent *out, uint64_t place) {
+    uint64_t row = p->row_at(p->arg, place), size = p->cache.piece_bytes;
     int n = 0;
-    if (largest > PAGES_RING / 16)
-        largest = PAGES_RING / 16;
-    for (*places = 0; place + *places < p->places && n + p->fields <= PLAN_EXTENTS;
+    for (int i = 0; i < p->fields && row < beton_samples(p->f); i++) {
+        uint64_t offset, bytes;
+        if (page_locate(p->f, row, p->field[i], &offset, &bytes) == ASSAY_OK &&
+            bytes > 0 && offset < p->in.bytes && bytes <= p->in.bytes - offset)
+            out[n++] =
+                (extent){.first = offset / size, .last = (offset + bytes - 1) / size};
+    }
+    return n;
+}
+
+/* Payloads of places from `place` on, with turns from *turn on: as many as there is sure
+ * to be room for. A place too large to be read ahead only takes its turns. */
+static int find_extents(
+    const page_source *p, extent *out, uint64_t place, uint64_t *places, uint64_t *turn) {
+    uint64_t room = PAGES_RING / 8, most = (uint64_t)p->cache.slots / 2;
+    int n = 0;
+    for (*places = 0; place + *places < p->places && *places < PLAN_PLACES &&
+                      n + p->fields <= PLAN_EXTENTS;
          ++*places) {
-        uint64_t row = p->row_at(p->arg, place + *places);
-        for (int i = 0; i < p->fields; i++) {
-            uint64_t offset, bytes;
-            if (row >= beton_samples(p->f) ||
-                page_locate(p->f, row, p->field[i], &offset, &bytes) != ASSAY_OK ||
-                bytes == 0 || offset >= p->in.bytes || bytes > p->in.bytes - offset)
-                continue;
-            extent e = {place + *places, offset / size, (offset + bytes - 1) / size};
-            if (e.last - e.first < largest)
-                out[n++] = e;
+        uint64_t pieces = 0;
+        int found = find_place(p, out + n, place + *places);
+        for (int i = 0; i < found; i++)
+            pieces += out[n + i].last - out[n + i].first + 1;
+        if (pieces <= most && pieces > room && n > 0)
+            break;
+        for (int i = 0; i < found; i++)
+            out[n + i].turn = (*turn)++;
+        if (pieces <= most && pieces <= room) {
+            n += found;
+            room -= pieces;
         }
     }
     return n;
 }
 
 /* A few more places of the schedule. Lock held, but not while working them out: the next
- * epoch waits for it. Places that the consumer has passed are skipped. */
+ * epoch waits for it. Payloads whose turn the consumer has passed are left out. */
 static void plan_some(page_source *p) {
     extent e[PLAN_EXTENTS];
-    uint64_t passed = p->acquired / (uint64_t)p->fields, places;
-    if (p->next_place < passed)
-        p->next_place = passed < p->places ? passed : p->places;
-    uint64_t place = p->next_place;
+    uint64_t places, turn = p->next_turn;
     p->planning = true;
     pthread_mutex_unlock(&p->lock);
-    int n = find_extents(p, e, place, &places);
+    int n = find_extents(p, e, p->next_place, &places, &turn);
     pthread_mutex_lock(&p->lock);
-    p->next_place = place + places;
-    passed = p->acquired / (uint64_t)p->fields;
-    for (int i = 0; i < n; i++) {
-        if (e[i].place < passed)
-            continue;
-        if (e[i].last - e[i].first >= page_cache_room(&p->cache)) {
-            p->next_place = e[i].place;
-            break;
-        }
-        for (uint64_t k = e[i].first; k <= e[i].last; k++)
-            page_cache_plan(&p->cache, k, e[i].place);
-    }
+    p->next_place += places;
+    p->next_turn = turn;
+    for (int i = 0; i < n; i++)
+        for (uint64_t k = e[i].first; k <= e[i].last && e[i].turn >= p->acquired; k++)
+            page_cache_plan(&p->cache, k, e[i].turn);
     p->planning = false;
     pthread_cond_broadcast(&p->ready);
     pages_call_threads(p);
@@ -126,7 +135,7 @@ assay_status page_source_epoch(page_source *p,
     p->row_at = row_at;
     p->arg = arg;
     p->places = n;
-    p->next_place = p->acquired = 0;
+    p->next_place = p->next_turn = p->acquired = 0;
     p->changing = false;
     pages_call_threads(p);
     pthread_mutex_unlock(&p->lock);

@@ -229,10 +229,10 @@ uint64_t page_cache_room(const page_cache *c) {
     return c->ring - (c->tail - c->head);
 }
 
-void page_cache_plan(page_cache *c, uint64_t piece, uint64_t place) {
+void page_cache_plan(page_cache *c, uint64_t piece, uint64_t turn) {
     uint64_t i = c->tail++;
     page_piece *p = piece_get(c, piece);
-    *use_at(c, i) = (page_use){.piece = piece, .place = place, .next = PAGE_NONE};
+    *use_at(c, i) = (page_use){.piece = piece, .turn = turn, .next = PAGE_NONE};
     if (p->first == PAGE_NONE)
         p->first = i;
     else
@@ -258,10 +258,10 @@ void page_cache_used(page_cache *c, uint64_t piece) {
         use_done(c, p);
 }
 
-void page_cache_trim(page_cache *c, uint64_t place) {
+void page_cache_trim(page_cache *c, uint64_t turn) {
     while (c->head < c->tail) {
         page_use *u = use_at(c, c->head);
-        if (!u->done && u->place >= place)
+        if (!u->done && u->turn >= turn)
             break;
         if (!u->done) /* the oldest of all, so the first of its piece */
             use_done(c, piece_find(c, u->piece));

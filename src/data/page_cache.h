@@ -30,7 +30,7 @@ typedef struct page_piece {
 
 /* A planned use, in a ring by its number. */
 typedef struct page_use {
-    uint64_t piece, place, next; /* next use of the same piece */
+    uint64_t piece, turn, next; /* next use of the same piece */
     bool done;
 } page_use;
 
@@ -66,11 +66,12 @@ void page_cache_unpin(page_cache *c, int slot);
 
 /* ---- planned uses ---- */
 uint64_t page_cache_room(const page_cache *c);
-void page_cache_plan(page_cache *c, uint64_t piece, uint64_t place); /* there is room */
+/* Turns never fall. There must be room. */
+void page_cache_plan(page_cache *c, uint64_t piece, uint64_t turn);
 /* The first planned use of a piece, if there is one, has come. */
 void page_cache_used(page_cache *c, uint64_t piece);
-/* Forgets uses at the head that have come or are of places before `place`. */
-void page_cache_trim(page_cache *c, uint64_t place);
+/* Forgets uses at the head that have come or are of turns before `turn`. */
+void page_cache_trim(page_cache *c, uint64_t turn);
 /* A slot for the next piece to read ahead, as page_cache_take without force; -1: there is
  * nothing to read, or no slot for it. A use is tried once: a piece that can't be read is
  * left to who needs it. */

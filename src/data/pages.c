@@ -19,7 +19,7 @@ enum {
     LEAST_SLOTS = 16, /* pieces get smaller until there are as many */
     CACHE_BYTES = 1 << 28,
     THREADS = 4,
-    LAG = 1 << 14,       /* places that came so long ago were left out */
+    LAG = 1 << 14,       /* turns so long ago were left out */
     OWN_KEPT = 64,       /* buffers kept for reuse */
     OWN_ROUND = 1 << 15, /* their sizes */
 };
@@ -228,8 +228,7 @@ page_acquire(page_source *p, uint64_t offset, uint64_t bytes, page_hold *out) {
     pthread_mutex_lock(&p->lock);
     assay_status status = acquire_cached(p, offset, bytes, out);
     p->acquired++;
-    uint64_t at = p->fields > 0 ? p->acquired / (uint64_t)p->fields : 0;
-    page_cache_trim(&p->cache, at > LAG ? at - LAG : 0);
+    page_cache_trim(&p->cache, p->acquired > LAG ? p->acquired - LAG : 0);
     pages_call_threads(p);
     pthread_mutex_unlock(&p->lock);
     return status;

@@ -45,11 +45,12 @@ ASSAY_MUST_CHECK assay_status page_locate(
     const beton_file *f, uint64_t sample, int field, uint64_t *offset, uint64_t *bytes);
 
 /* The epoch's schedule: samples will be asked for in about this order. `row_at(arg, i)`
- * is the sample at place i of n; the reading threads ask it until the next call of this
- * function or of destroy: call it with NULL before what it looks at changes. `fields`
- * [n_fields] are those whose payloads will be acquired, for every place once; twice, if
- * listed twice. (Else reading ahead only loses its way.) NULL: all, once. The schedule is
- * worked out as reading goes on, a bounded way ahead. NULL row_at: none. */
+ * is the sample at place i of n, or UINT64_MAX for none (a row of another file); the
+ * reading threads ask it until the next call of this function or of destroy: call it with
+ * NULL before what it looks at changes. `fields` [n_fields] are those whose payloads will
+ * be acquired, for every place once; twice, if listed twice. (Else reading ahead only
+ * loses its way.) NULL: all, once. The schedule is worked out as reading goes on, a
+ * bounded way ahead. NULL row_at: none. */
 ASSAY_MUST_CHECK assay_status page_source_epoch(page_source *p,
                                                 uint64_t (*row_at)(const void *arg,
                                                                    uint64_t i),

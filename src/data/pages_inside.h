@@ -32,8 +32,9 @@ struct page_source {
     page_cache cache;
     uint64_t (*row_at)(const void *arg, uint64_t i);
     const void *arg;
-    uint64_t places, next_place, acquired; /* of the epoch; acquired payloads */
-    int field[BETON_MAX_FIELDS], fields;   /* that are acquired for each place */
+    uint64_t places, next_place;         /* of the epoch */
+    uint64_t next_turn, acquired;        /* payloads found by planning; acquired */
+    int field[BETON_MAX_FIELDS], fields; /* that are acquired for each place */
     own_buffer *own;
     int own_kept;
     page_stats stats;
