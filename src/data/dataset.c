@@ -77,7 +77,7 @@ done:
 
 static const char *id_of(const dataset *d, uint64_t sample) {
     if (d->said.id_bytes != NULL)
-        return d->said.id_bytes + le64_get(d->said.id_at + 8 * sample);
+        return data_section_id(&d->said, sample);
     return d->ids.data + d->id_at[sample];
 }
 
@@ -238,6 +238,7 @@ static assay_status read_all(dataset *d) {
     ASSAY_TRY(find_field(&d->image_field, d->file, BETON_IMAGE, "image"));
     ASSAY_TRY(find_field(&d->label_field, d->file, BETON_INT, "label"));
     ASSAY_TRY(data_section_read(&d->said, d->ctx, d->file));
+    ASSAY_TRY(data_section_check_ids(&d->said, d->file));
     d->classes = (int)d->said.classes;
     ASSAY_TRY(make_ids(d));
     ASSAY_TRY(read_info(d));

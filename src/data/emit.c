@@ -18,7 +18,7 @@ emit_layout_make(emit_layout *out, assay_ctx *ctx, const beton_field *fields, in
     out->fields = n;
     out->stride = beton_lay_out(out->field, n);
     for (int i = 0; i < n; i++)
-        out->payloads += beton_allocates(out->field[i].type);
+        out->payloads += out->field[i].has_payload;
 done:
     return status;
 }
@@ -86,7 +86,7 @@ assay_status emit_row_seal(emit_row *r) {
     ASSAY_TRY(buf_check(&r->own));
     for (int i = 0; i < r->layout->fields; i++) {
         beton_type type = r->layout->field[i].type;
-        if (!beton_allocates(type))
+        if (!r->layout->field[i].has_payload)
             continue;
         struct emit_payload *p = &r->payload[next++];
         if (p->data == NULL)
@@ -140,13 +140,13 @@ assay_status emit_add(emit *e, const emit_row *r) {
     for (int i = 0; i < e->layout->fields; i++) {
         const beton_field *f = &e->layout->field[i];
         const struct emit_payload *p = NULL;
-        if (beton_allocates(f->type)) {
+        if (f->has_payload) {
             p = &r->payload[next];
             e->payload[next++] = (beton_payload_in){
                 .field = i,
                 .data = p->data,
                 .bytes = p->bytes,
-                .ptr_offset = f->cell_offset + beton_ptr_offset(f->type)};
+                .ptr_offset = f->cell_offset + f->ptr_offset};
         }
         identity_cell(&e->id, f, r->cells + f->cell_offset, p != NULL ? p->digest : NULL);
     }

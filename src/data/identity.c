@@ -32,7 +32,7 @@ void identity_cell(identity *id,
         hash_sha256_add(&id->sha, cell, bytes);
         return;
     }
-    uint32_t at = beton_ptr_offset(f->type);
+    uint32_t at = f->ptr_offset;
     hash_sha256_add(&id->sha, cell, at);
     hash_sha256_add(&id->sha, cell + at + 8, bytes - at - 8);
     hash_sha256_add(&id->sha, payload, 32);
@@ -85,11 +85,11 @@ static assay_status digest_rows(void *arg, int worker, size_t begin, size_t end)
     for (size_t i = begin; i < end; i++)
         for (int k = 0; k < d->fields; k++) {
             const beton_field *field = beton_field_at(d->f, k);
-            if (!beton_allocates(field->type))
+            if (!field->has_payload)
                 continue;
             uint64_t sample = d->first + i, bytes;
             const uint8_t *cell = beton_cell(d->f, sample, k), *data;
-            uint64_t ptr = le64_get(cell + beton_ptr_offset(field->type));
+            uint64_t ptr = le64_get(cell + field->ptr_offset);
             ASSAY_TRY(beton_payload(d->f, sample, k, ptr, 0, &data, &bytes));
             identity_payload(d->digest + (i * (size_t)d->fields + (size_t)k) * 32, data,
                              (size_t)bytes);
@@ -122,7 +122,7 @@ assay_status identity_of_file(assay_ctx *ctx,
         for (size_t i = 0; i < rows; i++)
             for (int k = 0; k < fields; k++)
                 identity_cell(&id, field[k], beton_cell(f, d.first + i, k),
-                              beton_allocates(field[k]->type)
+                              field[k]->has_payload
                                   ? d.digest + (i * (size_t)fields + (size_t)k) * 32
                                   : NULL);
     }

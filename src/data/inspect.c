@@ -254,8 +254,13 @@ typedef struct verifier {
 static assay_status check_cell(const opened *o, int quick, uint64_t sample, int field) {
     assay_status status = ASSAY_OK;
     const data_field *kind = o->kind[field];
+    const beton_field *d = beton_field_at(o->file, field);
     field_value v;
     ASSAY_TRY(kind->read(&v, o->file, &o->type[field], sample, field));
+    if (d->has_payload && d->type != BETON_CUSTOM && v.bytes > 0) {
+        uint64_t ptr = le64_get(beton_cell(o->file, sample, field) + d->ptr_offset);
+        ASSAY_TRY(beton_listed(o->file, sample, field, ptr, v.bytes));
+    }
     if (kind->check != NULL && !(quick && kind->type == BETON_IMAGE))
         ASSAY_TRY(kind->check(o->ctx, &o->type[field], &v));
 done:
@@ -375,6 +380,12 @@ verify(report *r, uint64_t *samples, assay_ctx *ctx, const char *path, int quick
     *samples = beton_samples(o.file);
     status = beton_verify(o.file);
     if (is_of_the_file(status)) {
+        add_problem(r, -1, NULL);
+        status = ASSAY_OK;
+    }
+    ASSAY_TRY(status);
+    status = data_section_check_ids(&o.said, o.file);
+    if (status == ASSAY_E_FORMAT) {
         add_problem(r, -1, NULL);
         status = ASSAY_OK;
     }

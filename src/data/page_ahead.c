@@ -130,7 +130,7 @@ assay_status page_source_epoch(page_source *p,
     page_cache_forget_plan(&p->cache);
     p->fields = 0;
     for (int i = 0; i < n_fields; i++)
-        if (beton_allocates(beton_field_at(p->f, fields[i])->type))
+        if (beton_field_at(p->f, fields[i])->has_payload)
             p->field[p->fields++] = fields[i];
     p->row_at = row_at;
     p->arg = arg;

@@ -369,12 +369,12 @@ void page_source_destroy(page_source *p) {
 
 assay_status page_locate(
     const beton_file *f, uint64_t sample, int field, uint64_t *offset, uint64_t *bytes) {
-    beton_type type = beton_field_at(f, field)->type;
+    const beton_field *d = beton_field_at(f, field);
     const uint8_t *data;
     *offset = *bytes = 0;
-    if (!beton_allocates(type))
+    if (!d->has_payload)
         return ASSAY_OK;
-    *offset = le64_get(beton_cell(f, sample, field) + beton_ptr_offset(type));
+    *offset = le64_get(beton_cell(f, sample, field) + d->ptr_offset);
     return beton_payload(f, sample, field, *offset, 0, &data, bytes);
 }
 

@@ -97,15 +97,27 @@ static assay_status read_ids(data_section *s, const beton_file *f) {
         return ASSAY_OK;
     if (n < 16 || le64_get(tag) != samples || (n - 16) / 8 < samples)
         return bad(f, "the list of ids has another length than the file");
-    size_t bytes = n - 16 - 8 * (size_t)samples;
-    const char *ids = (const char *)tag + n - bytes;
-    for (uint64_t i = 0; i < samples; i++) {
-        uint64_t at = le64_get(tag + 8 + 8 * i), end = le64_get(tag + 16 + 8 * i);
-        if (at >= end || end > bytes || ids[end - 1] != '\0')
-            return bad(f, "the list of ids has an entry outside itself");
-    }
-    s->id_bytes = ids;
+    s->ids_bytes = n - 16 - 8 * (size_t)samples;
+    s->id_bytes = (const char *)tag + n - s->ids_bytes;
     s->id_at = tag + 8;
+    return ASSAY_OK;
+}
+
+const char *data_section_id(const data_section *s, uint64_t sample) {
+    if (s->id_bytes == NULL)
+        return NULL;
+    const uint8_t *p = s->id_at + 8 * sample;
+    uint64_t at = le64_get(p), end = le64_get(p + 8);
+    if (at >= end || end > s->ids_bytes || s->id_bytes[end - 1] != '\0')
+        return NULL;
+    return s->id_bytes + at;
+}
+
+assay_status data_section_check_ids(const data_section *s, const beton_file *f) {
+    uint64_t samples = s->id_bytes != NULL ? beton_samples(f) : 0;
+    for (uint64_t i = 0; i < samples; i++)
+        if (data_section_id(s, i) == NULL)
+            return bad(f, "the list of ids has an entry outside itself");
     return ASSAY_OK;
 }
 

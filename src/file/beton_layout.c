@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+enum { MAX_CELL = 1 << 16, MAX_ALIGN = 1 << 12 };
+
 bool beton_cell_layout(beton_type type, uint32_t *bytes, uint32_t *align) {
     switch (type) {
     case BETON_FLOAT:
@@ -36,13 +38,26 @@ uint32_t beton_ptr_offset(beton_type type) {
     return type == BETON_IMAGE ? 5 : 0;
 }
 
+bool beton_custom_is_sound(uint32_t cell_bytes,
+                           uint32_t cell_align,
+                           bool has_payload,
+                           uint32_t ptr_offset) {
+    return cell_bytes >= 1 && cell_bytes <= MAX_CELL && cell_align >= 1 &&
+           cell_align <= MAX_ALIGN && (cell_align & (cell_align - 1)) == 0 &&
+           (!has_payload || (cell_bytes >= 8 && ptr_offset <= cell_bytes - 8));
+}
+
 uint32_t beton_lay_out(beton_field *fields, int n) {
     uint32_t at = 0, largest = 1;
     for (int i = 0; i < n; i++) {
         beton_field *f = &fields[i];
-        bool known = beton_cell_layout(f->type, &f->cell_bytes, &f->cell_align);
-        assert(known);
-        (void)known;
+        if (f->type != BETON_CUSTOM) {
+            bool known = beton_cell_layout(f->type, &f->cell_bytes, &f->cell_align);
+            assert(known);
+            (void)known;
+            f->has_payload = beton_allocates(f->type);
+            f->ptr_offset = beton_ptr_offset(f->type);
+        }
         at = (at + f->cell_align - 1) / f->cell_align * f->cell_align;
         f->cell_offset = at;
         at += f->cell_bytes;

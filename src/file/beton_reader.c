@@ -7,11 +7,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdlib.h>
-
-typedef struct payload_at {
-    uint64_t ptr, bytes;
-} payload_at;
 
 struct beton_file {
     assay_ctx *ctx;
@@ -21,12 +16,13 @@ struct beton_file {
     uint64_t bytes;
 
     uint32_t page_size, stride;
-    uint64_t samples, metadata, metadata_end, table, entries;
+    uint64_t samples, metadata, metadata_end, table;
     beton_field *field;
     int n_fields;
-    uint64_t per_sample; /* allocating fields */
-    payload_at *by_ptr;  /* sorted; NULL when the table is in sample order */
     section section;
+    alloc_table allocs;
+    const beton_custom *custom; /* the caller's, while the file is opened */
+    int customs;
 };
 
 /* ---- errors: file, offset, field ---- */
@@ -90,14 +86,7 @@ static assay_status read_field(beton_field *field, const uint8_t *p) {
         if (i < length ? field->name[i] < 0x20 || field->name[i] > 0x7E : p[1 + i] != 0)
             return err_set(ASSAY_E_FORMAT, "the field's name is not printable ASCII");
     field->type = (beton_type)p[0];
-    if (p[0] == BETON_CUSTOM) {
-        assay_status status = err_set(
-            ASSAY_E_UNSUPPORTED,
-            "'%s' is a custom field; the file does not tell its size", field->name);
-        err_help("write the dataset again without that field");
-        return status;
-    }
-    if (p[0] > BETON_TENSOR || !beton_cell_layout(field->type, &bytes, &align))
+    if (p[0] != BETON_CUSTOM && !beton_cell_layout(field->type, &bytes, &align))
         return err_set(ASSAY_E_FORMAT, "'%s' has the unknown type %u", field->name, p[0]);
     memcpy(field->args, p + 1 + BETON_NAME_BYTES, BETON_ARGS_BYTES);
     if ((field->type == BETON_NDARRAY || field->type == BETON_TENSOR) &&
@@ -106,6 +95,57 @@ static assay_status read_field(beton_field *field, const uint8_t *p) {
         return err_set(ASSAY_E_FORMAT, "the element type of '%s' is too long",
                        field->name);
     return ASSAY_OK;
+}
+
+static bool take_custom(beton_field *field, const beton_custom *c) {
+    field->cell_bytes = c->cell_bytes;
+    field->cell_align = c->cell_align;
+    field->has_payload = c->has_payload;
+    field->ptr_offset = c->has_payload ? c->ptr_offset : 0;
+    return beton_custom_is_sound(c->cell_bytes, c->cell_align, c->has_payload,
+                                 c->ptr_offset);
+}
+
+/* What our section says of custom field i: u32 field, cell bytes, alignment, offset of
+ * the pointer + 1. */
+static bool section_custom(const beton_file *f, int i, beton_custom *out) {
+    const section_record *r = section_find(&f->section, BETON_TAG_CUSTOM);
+    for (size_t at = 0; r && at + BETON_CUSTOM_BYTES <= r->bytes;
+         at += BETON_CUSTOM_BYTES) {
+        const uint8_t *p = r->value + at;
+        if (le32_get(p) != (uint32_t)i)
+            continue;
+        uint32_t ptr = le32_get(p + 12);
+        *out = (beton_custom){.cell_bytes = le32_get(p + 4),
+                              .cell_align = le32_get(p + 8),
+                              .has_payload = ptr > 0,
+                              .ptr_offset = ptr > 0 ? ptr - 1 : 0};
+        return true;
+    }
+    return false;
+}
+
+/* Size and alignment of custom field i: the caller's words go before the section's. */
+static assay_status find_custom(beton_file *f, int i) {
+    beton_field *field = &f->field[i];
+    beton_custom said;
+    for (int k = 0; k < f->customs; k++)
+        if (strcmp(f->custom[k].name, field->name) == 0) {
+            if (take_custom(field, &f->custom[k]))
+                return ASSAY_OK;
+            err_set(ASSAY_E_INVALID, "no cell of %" PRIu32 " bytes aligned to %" PRIu32,
+                    f->custom[k].cell_bytes, f->custom[k].cell_align);
+            err_help("sizes are 1 to 65536, alignments 1, 2, 4 to 4096, and a pointer "
+                     "takes 8 bytes of the cell");
+            return ASSAY_E_INVALID;
+        }
+    if (section_custom(f, i, &said) && take_custom(field, &said))
+        return ASSAY_OK;
+    err_set(ASSAY_E_UNSUPPORTED,
+            "'%s' is a custom field; the file does not tell its cell's size",
+            field->name);
+    err_help("say it with --custom %s:BYTES:ALIGNMENT", field->name);
+    return ASSAY_E_UNSUPPORTED;
 }
 
 static assay_status read_fields(beton_file *f) {
@@ -123,9 +163,21 @@ static assay_status read_fields(beton_file *f) {
                 err_help("names are cut to 16 characters; make them differ in those");
                 goto done;
             }
-        f->per_sample += beton_allocates(f->field[i].type);
     }
+done:
+    return status;
+}
+
+static assay_status read_bounds(beton_file *f) {
+    assay_status status = ASSAY_OK;
+    uint64_t per_sample = 0;
+    for (int i = 0; i < f->n_fields; i++)
+        if (f->field[i].type == BETON_CUSTOM)
+            ASSAY_TRY_AT(find_custom(f, i), "byte %d (field %d)",
+                         BETON_HEADER_BYTES + BETON_DESCRIPTOR_BYTES * i, i);
     f->stride = beton_lay_out(f->field, f->n_fields);
+    for (int i = 0; i < f->n_fields; i++)
+        per_sample += f->field[i].has_payload;
     if (f->samples > (f->bytes - f->metadata) / f->stride)
         BAD(8, "num_samples", ASSAY_E_FORMAT,
             "the metadata of %" PRIu64 " samples does not fit into the file's %" PRIu64
@@ -139,51 +191,22 @@ static assay_status read_fields(beton_file *f) {
     if ((f->bytes - f->table) % BETON_ENTRY_BYTES != 0)
         BAD(f->bytes, "allocation table", ASSAY_E_FORMAT,
             "the file is cut off in its allocation table");
-    f->entries = (f->bytes - f->table) / BETON_ENTRY_BYTES;
-done:
-    return status;
-}
-
-static int by_ptr(const void *a, const void *b) {
-    const payload_at *x = a, *y = b;
-    if (x->ptr != y->ptr)
-        return x->ptr < y->ptr ? -1 : 1;
-    return (x->bytes > y->bytes) - (x->bytes < y->bytes);
-}
-
-static const uint8_t *entry_at(const beton_file *f, uint64_t i) {
-    return f->data + f->table + i * BETON_ENTRY_BYTES;
-}
-
-/* Checks every entry; a table in sample order (one writer's, ours always) is its own
- * index, any other is copied and sorted. */
-static assay_status read_table(beton_file *f) {
-    assay_status status = ASSAY_OK;
-    uint64_t end = f->section.present ? f->section.begin : f->table;
-    if (f->per_sample > 0 && f->entries / f->per_sample < f->samples)
+    uint64_t entries = (f->bytes - f->table) / BETON_ENTRY_BYTES;
+    if (per_sample > 0 && entries / per_sample < f->samples)
         BAD(f->table, "allocation table", ASSAY_E_FORMAT,
-            "%" PRIu64 " entries are too few for %" PRIu64 " samples", f->entries,
+            "%" PRIu64 " entries are too few for %" PRIu64 " samples", entries,
             f->samples);
-    bool in_order = f->entries == f->samples * f->per_sample;
-    for (uint64_t i = 0; i < f->entries; i++) {
-        const uint8_t *e = entry_at(f, i);
-        uint64_t sample = le64_get(e), ptr = le64_get(e + 8), bytes = le64_get(e + 16);
-        if (sample >= f->samples || ptr < f->metadata_end || ptr > end ||
-            bytes > end - ptr)
-            BAD(f->table + i * BETON_ENTRY_BYTES, "allocation table", ASSAY_E_FORMAT,
-                "entry %" PRIu64 " (sample %" PRIu64 ", %" PRIu64 " bytes at %" PRIu64
-                ") lies outside of the data",
-                i, sample, bytes, ptr);
-        in_order = in_order && sample == i / f->per_sample;
-    }
-    if (in_order)
-        goto done;
-    ASSAY_TRY(mem_new(f->ctx, &f->by_ptr, (size_t)f->entries + 1, sizeof *f->by_ptr));
-    for (uint64_t i = 0; i < f->entries; i++) {
-        const uint8_t *e = entry_at(f, i);
-        f->by_ptr[i] = (payload_at){le64_get(e + 8), le64_get(e + 16)};
-    }
-    qsort(f->by_ptr, (size_t)f->entries, sizeof *f->by_ptr, by_ptr);
+    if (f->section.present && f->section.begin < f->metadata_end)
+        BAD(f->section.begin, "section", ASSAY_E_FORMAT,
+            "the section does not lie behind the metadata");
+    f->allocs = (alloc_table){.ctx = f->ctx,
+                              .entry = f->data + f->table,
+                              .at = f->table,
+                              .entries = entries,
+                              .samples = f->samples,
+                              .floor = f->metadata_end,
+                              .end = f->section.present ? f->section.begin : f->table};
+    ASSAY_TRY(alloc_table_make(&f->allocs));
 done:
     return status;
 }
@@ -192,9 +215,10 @@ static assay_status read_all(beton_file *f) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(read_header(f));
     ASSAY_TRY(read_fields(f));
-    ASSAY_TRY(
-        section_read(&f->section, f->ctx, f->data, f->bytes, f->metadata_end, f->table));
-    ASSAY_TRY(read_table(f));
+    if (f->table <= f->bytes)
+        ASSAY_TRY(
+            section_read(&f->section, f->ctx, f->data, f->bytes, f->metadata, f->table));
+    ASSAY_TRY(read_bounds(f));
 done:
     if (status != ASSAY_OK)
         err_where("%s", f->path);
@@ -217,6 +241,14 @@ done:
 }
 
 assay_status beton_open(beton_file **out, assay_ctx *ctx, const char *path) {
+    return beton_open_with(out, ctx, path, NULL, 0);
+}
+
+assay_status beton_open_with(beton_file **out,
+                             assay_ctx *ctx,
+                             const char *path,
+                             const beton_custom *custom,
+                             int n) {
     assay_status status = ASSAY_OK;
     beton_file *f = NULL;
     *out = NULL;
@@ -224,6 +256,8 @@ assay_status beton_open(beton_file **out, assay_ctx *ctx, const char *path) {
     ASSAY_TRY(os_map_file(&f->map, path, false));
     f->data = f->map.data;
     f->bytes = f->map.bytes;
+    f->custom = custom;
+    f->customs = n;
     ASSAY_TRY(read_all(f));
     *out = f;
     f = NULL;
@@ -253,7 +287,7 @@ void beton_close(beton_file *f) {
         return;
     section_free(&f->section, f->ctx);
     os_unmap(&f->map);
-    mem_free(f->ctx, f->by_ptr);
+    alloc_table_free(&f->allocs);
     mem_free(f->ctx, f->field);
     mem_free(f->ctx, f->path);
     mem_free(f->ctx, f);
@@ -289,43 +323,6 @@ const uint8_t *beton_cell(const beton_file *f, uint64_t sample, int field) {
     return f->data + f->metadata + sample * f->stride + f->field[field].cell_offset;
 }
 
-/* The size of the payload at `ptr`: `want` if an entry has it, else the largest. False:
- * none. */
-static bool find_payload(
-    const beton_file *f, uint64_t sample, uint64_t ptr, uint64_t want, uint64_t *bytes) {
-    bool found = false;
-    *bytes = 0;
-    if (!f->by_ptr) {
-        for (uint64_t i = 0; i < f->per_sample; i++) {
-            const uint8_t *e = entry_at(f, sample * f->per_sample + i);
-            uint64_t size = le64_get(e + 16);
-            if (le64_get(e + 8) != ptr)
-                continue;
-            found = true;
-            if (size > *bytes)
-                *bytes = size;
-            if (want && size == want)
-                break;
-        }
-        return found;
-    }
-    uint64_t low = 0, high = f->entries;
-    while (low < high) { /* the first entry at ptr or behind */
-        uint64_t middle = low + (high - low) / 2;
-        if (f->by_ptr[middle].ptr < ptr)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < f->entries && f->by_ptr[low].ptr == ptr; low++) {
-        found = true;
-        *bytes = f->by_ptr[low].bytes; /* they rise */
-        if (want && *bytes == want)
-            break;
-    }
-    return found;
-}
-
 assay_status beton_payload(const beton_file *f,
                            uint64_t sample,
                            int field,
@@ -335,14 +332,31 @@ assay_status beton_payload(const beton_file *f,
                            uint64_t *bytes) {
     assay_status status = ASSAY_OK;
     beton_type type = f->field[field].type;
+    bool found, sized = want_bytes > 0 && type != BETON_IMAGE;
     *data = f->data;
     *bytes = 0;
     if (type == BETON_BYTES || type == BETON_JSON) {
         want_bytes = le64_get(beton_cell(f, sample, field) + 8);
         if (want_bytes == 0)
             return ASSAY_OK; /* its pointer is the next payload's */
+        sized = true;
     }
-    if (!find_payload(f, sample, ptr, want_bytes, bytes))
+    if (sized) {
+        const alloc_table *t = &f->allocs;
+        if (ptr < t->floor || ptr > t->end || want_bytes > t->end - ptr)
+            ASSAY_FAIL(ASSAY_E_FORMAT,
+                       "%" PRIu64 " bytes at %" PRIu64 " lie outside of the data",
+                       want_bytes, ptr);
+        if (alloc_table_denies(t, sample, ptr, want_bytes))
+            ASSAY_FAIL(ASSAY_E_FORMAT,
+                       "the payload at %" PRIu64 " has other than %" PRIu64 " bytes", ptr,
+                       want_bytes);
+        *data = f->data + ptr;
+        *bytes = want_bytes;
+        return ASSAY_OK;
+    }
+    ASSAY_TRY(alloc_table_find(&f->allocs, sample, ptr, want_bytes, bytes, &found));
+    if (!found)
         ASSAY_FAIL(ASSAY_E_FORMAT, "no entry of the allocation table starts at %" PRIu64,
                    ptr);
     if (want_bytes != 0 && *bytes != want_bytes)
@@ -361,6 +375,23 @@ done:
     return status;
 }
 
+assay_status beton_listed(
+    const beton_file *f, uint64_t sample, int field, uint64_t ptr, uint64_t bytes) {
+    assay_status status = ASSAY_OK;
+    uint64_t size;
+    bool found;
+    ASSAY_TRY(alloc_table_find(&f->allocs, sample, ptr, bytes, &size, &found));
+    if (!found || size != bytes)
+        ASSAY_FAIL(ASSAY_E_FORMAT,
+                   "the allocation table lists no %" PRIu64 " bytes at %" PRIu64, bytes,
+                   ptr);
+done:
+    if (status != ASSAY_OK)
+        err_where("%s: sample %" PRIu64 ", field '%s'", f->path, sample,
+                  f->field[field].name);
+    return status;
+}
+
 bool beton_has_section(const beton_file *f) {
     return f->section.present;
 }
@@ -369,6 +400,10 @@ const uint8_t *beton_tag(const beton_file *f, uint32_t tag, size_t *bytes) {
     const section_record *r = section_find(&f->section, tag);
     *bytes = r ? r->bytes : 0;
     return r ? r->value : NULL;
+}
+
+uint32_t beton_tag_at(const beton_file *f, size_t i) {
+    return i < f->section.count ? f->section.record[i].tag : 0;
 }
 
 /* ---- verifying ---- */
@@ -407,8 +442,10 @@ static assay_status verify_pages(void *arg, int worker, size_t begin, size_t end
 assay_status beton_verify(beton_file *f) {
     assay_status status = ASSAY_OK;
     const section_record *r = section_find(&f->section, BETON_TAG_CHECKSUMS);
+    ASSAY_TRY(alloc_table_check(&f->allocs));
     if (!f->section.present)
         return ASSAY_OK;
+    ASSAY_TRY(section_check_values(&f->section, f->data));
     ASSAY_TRY(section_check_gaps(&f->section, f->data));
     if (!r)
         goto done;

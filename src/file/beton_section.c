@@ -13,6 +13,8 @@ enum { TRAILER_CRC = 60 };
 /* Record: u32 tag, u32 CRC-32C of the value, u64 length, u32 zero, u32 CRC-32C of the 20
  * before. */
 enum { RECORD_CRC = 20 };
+/* Values up to this size are compared with their checksums when the file is opened. */
+enum { CHECKED_AT_ONCE = 1 << 20 };
 
 uint64_t section_padded(uint64_t bytes) {
     return (bytes + SECTION_ALIGN - 1) / SECTION_ALIGN * SECTION_ALIGN;
@@ -80,6 +82,25 @@ static bool looks_like_trailer(const uint8_t *t, bool *sound) {
     return magic || sum;
 }
 
+static assay_status check_value(const section_record *r, const uint8_t *file, size_t i) {
+    if (hash_crc32c(0, r->value, r->bytes) ==
+        le32_get(r->value - SECTION_RECORD_BYTES + 4))
+        return ASSAY_OK;
+    assay_status status =
+        err_set(ASSAY_E_FORMAT,
+                "the value of record %zu of the section does not match its checksum", i);
+    err_where("byte %zu", (size_t)(r->value - file));
+    return status;
+}
+
+assay_status section_check_values(const section *s, const uint8_t *file) {
+    assay_status status = ASSAY_OK;
+    for (size_t i = 0; i < s->count; i++)
+        ASSAY_TRY(check_value(&s->record[i], file, i));
+done:
+    return status;
+}
+
 static assay_status read_records(section *s,
                                  assay_ctx *ctx,
                                  const uint8_t *file,
@@ -107,14 +128,8 @@ static assay_status read_records(section *s,
             err_where("byte %" PRIu64, at);
             goto done;
         }
-        if (hash_crc32c(0, r.value, r.bytes) != le32_get(p + 4)) {
-            status = err_set(ASSAY_E_FORMAT,
-                             "the value of record %" PRIu32
-                             " of the section does not match its checksum",
-                             i);
-            err_where("byte %" PRIu64, at + SECTION_RECORD_BYTES);
-            goto done;
-        }
+        if (r.bytes <= CHECKED_AT_ONCE)
+            ASSAY_TRY(check_value(&r, file, i));
         s->record[s->count++] = r;
         at += SECTION_RECORD_BYTES + section_padded(bytes);
     }

@@ -8,7 +8,11 @@
 
 #include <inttypes.h>
 
-enum { ROWS_AT_ONCE_BYTES = 1 << 18 };
+enum {
+    ROWS_AT_ONCE_BYTES = 1 << 18,
+    ENTRIES_AT_ONCE = 1 << 14,
+    MOST_CELL_BYTES = 1 << 17
+};
 
 typedef struct writer_tag {
     uint32_t tag;
@@ -33,7 +37,8 @@ struct beton_writer {
     uint8_t *page; /* the one being filled; NULL before the first payload */
     size_t page_used;
     uint64_t pages; /* written */
-    buf page_sums, table;
+    buf page_sums,
+        sizes; /* u32 of each payload: the allocation table follows from them */
 
     writer_tag *tag;
     size_t n_tags, tags_cap;
@@ -50,11 +55,14 @@ static assay_status check_options(const beton_writer_options *o) {
     if (o->n_fields < 1 || o->n_fields > BETON_MAX_FIELDS)
         return err_set(ASSAY_E_INVALID, "%d fields; from 1 to %d are possible",
                        o->n_fields, (int)BETON_MAX_FIELDS);
-    if (o->samples > (uint64_t)INT64_MAX / (32 * BETON_MAX_FIELDS))
+    if (o->samples > (uint64_t)INT64_MAX / (MOST_CELL_BYTES * BETON_MAX_FIELDS))
         return err_set(ASSAY_E_INVALID, "%" PRIu64 " samples are too many", o->samples);
     for (int i = 0; i < o->n_fields; i++) {
         const beton_field *f = &o->fields[i];
-        if (!beton_cell_layout(f->type, &bytes, &align))
+        if (f->type == BETON_CUSTOM
+                ? !beton_custom_is_sound(f->cell_bytes, f->cell_align, f->has_payload,
+                                         f->ptr_offset)
+                : !beton_cell_layout(f->type, &bytes, &align))
             return err_set(ASSAY_E_INVALID, "field %d has no type that is written", i);
         if (f->name[BETON_NAME_BYTES] != '\0' || f->name[0] == '\0')
             return err_set(ASSAY_E_INVALID, "field %d has no name of 1 to 16 characters",
@@ -81,7 +89,7 @@ assay_status beton_writer_create(beton_writer **out,
     ASSAY_TRY(mem_new(ctx, &w, 1, sizeof *w));
     w->ctx = ctx;
     w->page_sums = buf_make(ctx);
-    w->table = buf_make(ctx);
+    w->sizes = buf_make(ctx);
     w->page_size = options->page_size;
     w->samples = options->samples;
     w->n_fields = options->n_fields;
@@ -89,13 +97,15 @@ assay_status beton_writer_create(beton_writer **out,
     memcpy(w->field, options->fields, (size_t)w->n_fields * sizeof *w->field);
     w->stride = beton_lay_out(w->field, w->n_fields);
     for (int i = 0; i < w->n_fields; i++)
-        w->allocating += beton_allocates(w->field[i].type);
+        w->allocating += w->field[i].has_payload;
     w->metadata =
         BETON_HEADER_BYTES + (uint64_t)BETON_DESCRIPTOR_BYTES * (uint64_t)w->n_fields;
     w->metadata_end = w->metadata + w->samples * w->stride;
     w->pages_begin =
         (w->metadata_end + w->page_size - 1) / w->page_size * (uint64_t)w->page_size;
-    w->rows_cap = ROWS_AT_ONCE_BYTES / w->stride * w->stride;
+    w->rows_cap = w->stride > ROWS_AT_ONCE_BYTES
+                      ? w->stride
+                      : ROWS_AT_ONCE_BYTES / w->stride * w->stride;
     ASSAY_TRY(mem_new(ctx, &w->rows, w->rows_cap, 1));
     ASSAY_TRY(atomic_open(&w->file, ctx, path));
     w->open = true;
@@ -118,7 +128,7 @@ void beton_writer_destroy(beton_writer *w) {
     mem_free(w->ctx, w->rows);
     mem_free(w->ctx, w->field);
     buf_free(&w->page_sums);
-    buf_free(&w->table);
+    buf_free(&w->sizes);
     mem_free(w->ctx, w);
 }
 
@@ -193,10 +203,10 @@ check_payloads(const beton_writer *w, const beton_payload_in *payloads, int n) {
         return err_set(ASSAY_E_INTERNAL, "%d payloads, wanted %d", n, w->allocating);
     for (int i = 0; i < w->n_fields; i++) {
         const beton_field *f = &w->field[i];
-        if (!beton_allocates(f->type))
+        if (!f->has_payload)
             continue;
         const beton_payload_in *p = &payloads[next++];
-        if (p->field != i || p->ptr_offset != f->cell_offset + beton_ptr_offset(f->type))
+        if (p->field != i || p->ptr_offset != f->cell_offset + f->ptr_offset)
             return err_set(ASSAY_E_INTERNAL, "payload %d is not field %d's", next - 1, i);
     }
     return ASSAY_OK;
@@ -224,17 +234,15 @@ assay_status beton_writer_add(beton_writer *w,
     for (int i = 0; i < n; i++) {
         const beton_payload_in *p = &payloads[i];
         uint64_t ptr = w->pages_begin + w->pages * w->page_size + w->page_used;
-        uint8_t entry[BETON_ENTRY_BYTES];
+        uint8_t size[4];
         if (p->bytes > 0)
             memcpy(w->page + w->page_used, p->data, (size_t)p->bytes);
         w->page_used += (size_t)p->bytes;
         le64_put(own + p->ptr_offset, ptr);
-        le64_put(entry, w->added);
-        le64_put(entry + 8, ptr);
-        le64_put(entry + 16, p->bytes);
-        buf_add(&w->table, entry, sizeof entry);
+        le32_put(size, (uint32_t)p->bytes);
+        buf_add(&w->sizes, size, sizeof size);
     }
-    ASSAY_TRY(buf_check(&w->table));
+    ASSAY_TRY(buf_check(&w->sizes));
     w->rows_used += w->stride;
     w->added++;
 done:
@@ -310,6 +318,67 @@ done:
     return status;
 }
 
+/* The allocation table at `at`: where each payload lies follows from their sizes, as
+ * pages were filled. */
+static assay_status write_table(beton_writer *w, uint64_t at, uint32_t *sum) {
+    assay_status status = ASSAY_OK;
+    uint8_t *block = NULL;
+    const uint8_t *size = (const uint8_t *)w->sizes.data;
+    uint64_t page = w->pages_begin, used = 0, bytes;
+    size_t n = 0;
+    *sum = 0;
+    ASSAY_TRY(mem_new(w->ctx, &block, ENTRIES_AT_ONCE, BETON_ENTRY_BYTES));
+    for (uint64_t s = 0; w->allocating > 0 && s < w->samples; s++) {
+        uint64_t all = 0;
+        for (int i = 0; i < w->allocating; i++)
+            all += le32_get(size + 4 * i);
+        if (all > w->page_size - used) {
+            page += w->page_size;
+            used = 0;
+        }
+        for (int i = 0; i < w->allocating; i++, size += 4, used += bytes) {
+            bytes = le32_get(size);
+            le64_put(block + n, s);
+            le64_put(block + n + 8, page + used);
+            le64_put(block + n + 16, bytes);
+            n += BETON_ENTRY_BYTES;
+            if (n < (size_t)ENTRIES_AT_ONCE * BETON_ENTRY_BYTES)
+                continue;
+            ASSAY_TRY(atomic_write_at(&w->file, at, block, n));
+            *sum = hash_crc32c(*sum, block, n);
+            at += n;
+            n = 0;
+        }
+    }
+    ASSAY_TRY(atomic_write_at(&w->file, at, block, n));
+    *sum = hash_crc32c(*sum, block, n);
+done:
+    mem_free(w->ctx, block);
+    return status;
+}
+
+/* What a reader must know of custom fields: u32 field, cell bytes, alignment, offset of
+ * the pointer + 1. */
+static assay_status add_custom_tag(beton_writer *w) {
+    buf b = buf_make(w->ctx);
+    for (int i = 0; i < w->n_fields; i++) {
+        const beton_field *f = &w->field[i];
+        uint8_t p[BETON_CUSTOM_BYTES];
+        if (f->type != BETON_CUSTOM)
+            continue;
+        le32_put(p, (uint32_t)i);
+        le32_put(p + 4, f->cell_bytes);
+        le32_put(p + 8, f->cell_align);
+        le32_put(p + 12, f->has_payload ? f->ptr_offset + 1 : 0);
+        buf_add(&b, p, sizeof p);
+    }
+    assay_status status = buf_check(&b);
+    if (status == ASSAY_OK && b.len > 0)
+        status = beton_writer_tag(w, BETON_TAG_CUSTOM, b.data, b.len);
+    buf_free(&b);
+    return status;
+}
+
 static assay_status write_end(beton_writer *w) {
     assay_status status = ASSAY_OK;
     uint8_t *head = NULL, *sums = NULL, trailer[SECTION_TRAILER_BYTES];
@@ -326,6 +395,9 @@ static assay_status write_end(beton_writer *w) {
     if (w->pages > 0)
         section_bytes = (section_bytes + w->page_size - 1) / w->page_size * w->page_size;
     uint64_t table = begin + section_bytes;
+    uint64_t table_bytes = w->sizes.len / 4 * BETON_ENTRY_BYTES;
+    uint32_t table_sum;
+    ASSAY_TRY(write_table(w, table, &table_sum));
 
     uint64_t pages_begin = w->pages > 0 ? w->pages_begin : begin;
     ASSAY_TRY(make_head(w, table, &head));
@@ -335,7 +407,7 @@ static assay_status write_end(beton_writer *w) {
         .pages_begin = pages_begin,
         .head = hash_crc32c(0, head, (size_t)w->metadata),
         .metadata = sum_zeros(w->metadata_sum, pages_begin - w->metadata_end),
-        .table = hash_crc32c(0, w->table.data, w->table.len),
+        .table = table_sum,
     };
     ASSAY_TRY(mem_new(w->ctx, &sums, sums_bytes, 1));
     section_put_sums(sums, &s);
@@ -347,9 +419,8 @@ static assay_status write_end(beton_writer *w) {
     for (size_t i = 0; i < w->n_tags; i++)
         ASSAY_TRY(write_record(w, &at, w->tag[i].tag, w->tag[i].value, w->tag[i].bytes));
     section_put_trailer(trailer, (uint32_t)w->n_tags + 1, begin, record_bytes,
-                        table + w->table.len);
+                        table + table_bytes);
     ASSAY_TRY(atomic_write_at(&w->file, table - sizeof trailer, trailer, sizeof trailer));
-    ASSAY_TRY(atomic_write_at(&w->file, table, w->table.data, w->table.len));
     ASSAY_TRY(atomic_write_at(&w->file, 0, head, (size_t)w->metadata));
 done:
     mem_free(w->ctx, head);
@@ -365,6 +436,7 @@ assay_status beton_writer_commit(beton_writer *w) {
     ASSAY_TRY(flush_rows(w));
     if (w->page)
         ASSAY_TRY(flush_page(w));
+    ASSAY_TRY(add_custom_tag(w));
     ASSAY_TRY(write_end(w));
     w->open = false;
     ASSAY_TRY(atomic_commit(&w->file));
