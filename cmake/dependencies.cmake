@@ -24,4 +24,4 @@ add_library(assay_dependencies INTERFACE)
 target_include_directories(assay_dependencies INTERFACE ${DNNL_INCLUDE} ${OPENBLAS_INCLUDE})
 target_link_libraries(assay_dependencies INTERFACE
   ${DNNL_LIBRARY} PkgConfig::SPNG PkgConfig::JPEG PkgConfig::JANSSON PkgConfig::ARCHIVE
-  ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY} ${GOMP_LIBRARY} Threads::Threads m)
+  ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY} ${GOMP_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)

@@ -57,7 +57,7 @@ const data_transform assay_transform_alternating_flip = {
     .summary = "mirrors left and right in every other epoch",
     .details = "A hash of seed and sample says whether in the even or the odd epochs, so "
                "that two epochs show each image both ways: airbench, Jordan 2024 (\"94% "
-               "on CIFAR-10 in 3.29 seconds\", section 3.6).",
+               "on CIFAR-10 in 3.29 seconds\").",
     .stage = TRANSFORM_PIXELS,
     .args = args,
     .plan = plan,

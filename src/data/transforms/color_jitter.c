@@ -93,6 +93,6 @@ const data_transform assay_transform_color_jitter = {
     .plan = plan,
     .apply = apply,
     .reference = reference,
-    .tolerance = 4,
+    .tolerance = 2,
     .cases = cases,
 };
