@@ -148,7 +148,7 @@ static assay_status run(assay_ctx *ctx, const char *only) {
     for (size_t k = 0; k < transform_count(); k++) {
         const data_transform *t = transform_at(k);
         double us[2][2];
-        char what[64], folded[2][32] = {"", ""};
+        char line[64], folded[2][32] = {"", ""};
         if (t->stage == TRANSFORM_LABEL || (only != NULL && strcmp(only, t->name) != 0))
             continue;
         for (int i = 0; i < 2; i++) {
@@ -156,8 +156,8 @@ static assay_status run(assay_ctx *ctx, const char *only) {
             if (us[i][1] > 0)
                 (void)snprintf(folded[i], sizeof folded[i], "%.3f", us[i][1]);
         }
-        (void)snprintf(what, sizeof what, "%s(%s)", t->name, t->cases[0].args);
-        (void)printf("%-38.38s %8.3f %8s  %10.2f %10s\n", what, us[0][0], folded[0],
+        (void)snprintf(line, sizeof line, "%s(%s)", t->name, t->cases[0].args);
+        (void)printf("%-38.38s %8.3f %8s  %10.2f %10s\n", line, us[0][0], folded[0],
                      us[1][0], folded[1]);
     }
 done:

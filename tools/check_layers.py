@@ -15,7 +15,7 @@ LEVEL = {room: level for level, line in enumerate(ROOMS) for room in line.split(
 
 STANDARD = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp
     signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath
-    threads time uchar wchar wctype dirent fcntl glob poll pthread sched semaphore strings termios
+    threads time uchar wchar wctype dirent dlfcn fcntl glob poll pthread sched semaphore strings termios
     unistd cpuid immintrin sys/mman sys/resource sys/stat sys/statvfs sys/time sys/types sys/wait
     sys/ioctl sys/socket""".split())
 ADAPTERS = {  # file name without .c: the foreign headers it is there for
