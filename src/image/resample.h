@@ -13,7 +13,7 @@ typedef enum resample_filter {
     RESAMPLE_TRIANGLE, /* antialiased bilinear, as Pillow */
     RESAMPLE_CUBIC,    /* antialiased bicubic (a = -0.5), as Pillow */
     RESAMPLE_BILINEAR, /* two taps a side, not antialiased, as OpenCV's INTER_LINEAR */
-    RESAMPLE_NEAREST,
+    RESAMPLE_NEAREST,  /* the input that holds the output's centre */
     RESAMPLE_FILTERS
 } resample_filter;
 const char *resample_filter_name(resample_filter f); /* "area", "triangle", ... */
@@ -30,7 +30,8 @@ typedef struct resampler resampler;
 ASSAY_MUST_CHECK assay_status resampler_create(resampler **out, assay_ctx *ctx);
 void resampler_destroy(resampler *r); /* accepts NULL */
 /* Prepares one image: weights (kept while sizes and filter stay), row buffers. INVALID,
- * SHAPE (65535 a side at most), NOMEM. */
+ * SHAPE (65535 a side at most), NOMEM. Every instruction set gives the same bits; values
+ * are cut off at 0 and 255 (the cubic overshoots). docs/loading.md has the rules. */
 ASSAY_MUST_CHECK assay_status resampler_begin(resampler *r, const resample_job *job);
 /* Where its in_height rows go; the output is complete with the last. */
 row_sink resampler_sink(resampler *r);
