@@ -1,10 +1,10 @@
 /* What the data room takes on a source: packing, verifying, bringing all images to one
- * size, and an epoch of the loader from pixels and from the file, inline and with
+ * size, and an epoch of the feeder from pixels and from the file, inline and with
  * threads.
  *
  *   data SOURCE WORKDIR [size=28] [channels=1] [batch=256]
  */
-#include "data/loader.h"
+#include "data/feeder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,31 +26,31 @@ static void done(const char *what, uint64_t wall, uint64_t cpu, uint64_t rows) {
 }
 
 static assay_status
-run_epochs(bench *b, const loader_source *source, int threads, const char *name) {
+run_epochs(bench *b, const feeder_source *source, int threads, const char *name) {
     assay_status status = ASSAY_OK;
-    static const loader_transform transforms[] = {{"translate", {2}}, {"flip", {0.5}}};
-    loader *l = NULL;
-    loader_batch batch;
+    static const feeder_transform transforms[] = {{"translate", {2}}, {"flip", {0.5}}};
+    feeder *l = NULL;
+    feeder_batch batch;
     char what[64];
-    loader_options o = {.batch = b->batch,
-                        .order = LOADER_RANDOM,
+    feeder_options o = {.batch = b->batch,
+                        .order = FEEDER_RANDOM,
                         .seed = 1,
                         .threads = threads,
                         .transforms = transforms,
                         .n_transforms = 2};
     dataset_statistics(&b->pixels, dataset_train_rows(b->data), o.mean, o.std);
-    ASSAY_TRY(loader_create(&l, b->ctx, source, &o));
+    ASSAY_TRY(feeder_create(&l, b->ctx, source, &o));
     uint64_t wall = os_now_ns(), cpu = os_cpu_ns();
     for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
-        ASSAY_TRY(loader_epoch(l, epoch));
+        ASSAY_TRY(feeder_epoch(l, epoch));
         do
-            ASSAY_TRY(loader_next(l, &batch));
+            ASSAY_TRY(feeder_next(l, &batch));
         while (batch.n > 0);
     }
     (void)snprintf(what, sizeof what, "%s, %d threads", name, threads);
     done(what, wall, cpu, EPOCHS * dataset_rows(b->data));
 done:
-    loader_destroy(l);
+    feeder_destroy(l);
     return status;
 }
 
@@ -71,11 +71,11 @@ static assay_status run(bench *b, const char *source) {
     wall = os_now_ns(), cpu = os_cpu_ns();
     ASSAY_TRY(dataset_pixels(b->data, b->ctx, b->size, b->channels, b->work, &b->pixels));
     done("pixels", wall, cpu, r.rows);
-    loader_source pixels = {.ds = b->data, .pixels = &b->pixels};
-    loader_source file = {.ds = b->data, .size = b->size, .channels = b->channels};
+    feeder_source pixels = {.ds = b->data, .pixels = &b->pixels};
+    feeder_source file = {.ds = b->data, .size = b->size, .channels = b->channels};
     for (int threads = 0; threads <= MAX_THREADS; threads++) {
-        ASSAY_TRY(run_epochs(b, &pixels, threads, "loader from pixels"));
-        ASSAY_TRY(run_epochs(b, &file, threads, "loader from file"));
+        ASSAY_TRY(run_epochs(b, &pixels, threads, "feeder from pixels"));
+        ASSAY_TRY(run_epochs(b, &file, threads, "feeder from file"));
     }
 done:
     npy_close(&b->pixels);

@@ -1,11 +1,11 @@
 /* Datasets of all origins: FFCV's files, kept JPEGs with EXIF, packing on the way, work
- * files; and the loader over them, damaged images included. */
+ * files; and the feeder over them, damaged images included. */
 #include "data/dataset.h"
 
 #include "base/rng.h"
 #include "data/identity.h"
 #include "data/image_cell.h"
-#include "data/loader.h"
+#include "data/feeder.h"
 #include "data/stream.h"
 #include "data/testing.h"
 
@@ -291,9 +291,9 @@ static void pixels_are_kept(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
-/* ---- the loader over a file ---- */
+/* ---- the feeder over a file ---- */
 
-static void loader_decodes(void **unused) {
+static void feeder_decodes(void **unused) {
     (void)unused;
     assay_ctx *ctx = test_ctx(2);
     test_scratch s = test_scratch_begin();
@@ -303,27 +303,27 @@ static void loader_decodes(void **unused) {
     assert_ok(dataset_open_any(&d, ctx, test_in(&s, "src").text,
                                test_in(&s, "d.beton").text, NULL));
     assert_ok(dataset_pixels(d, ctx, 24, 3, test_in(&s, "p.npy").text, &a));
-    static const loader_transform transforms[] = {{"flip", {0.5}}, {"translate", {3, 1}}};
-    loader_options o = {.batch = 7,
-                        .order = LOADER_RANDOM,
+    static const feeder_transform transforms[] = {{"flip", {0.5}}, {"translate", {3, 1}}};
+    feeder_options o = {.batch = 7,
+                        .order = FEEDER_RANDOM,
                         .seed = 5,
                         .transforms = transforms,
                         .n_transforms = 2};
-    loader_source by_pixels = {.ds = d, .pixels = &a};
-    loader_source by_file = {.ds = d, .size = 24, .channels = 3};
+    feeder_source by_pixels = {.ds = d, .pixels = &a};
+    feeder_source by_file = {.ds = d, .size = 24, .channels = 3};
     for (o.threads = 0; o.threads <= 3; o.threads++) {
-        loader *l, *m;
-        loader_batch x, y;
+        feeder *l, *m;
+        feeder_batch x, y;
         int threads = o.threads;
-        assert_ok(loader_create(&l, ctx, &by_file, &o));
+        assert_ok(feeder_create(&l, ctx, &by_file, &o));
         o.threads = 0;
-        assert_ok(loader_create(&m, ctx, &by_pixels, &o));
+        assert_ok(feeder_create(&m, ctx, &by_pixels, &o));
         o.threads = threads;
-        assert_ok(loader_epoch(l, 2));
-        assert_ok(loader_epoch(m, 2));
+        assert_ok(feeder_epoch(l, 2));
+        assert_ok(feeder_epoch(m, 2));
         do {
-            assert_ok(loader_next(l, &x));
-            assert_ok(loader_next(m, &y));
+            assert_ok(feeder_next(l, &x));
+            assert_ok(feeder_next(m, &y));
             assert_int_equal(x.n, y.n);
             if (x.n == 0)
                 break;
@@ -332,8 +332,8 @@ static void loader_decodes(void **unused) {
             assert_memory_equal(x.images, y.images,
                                 (size_t)x.n * 24 * 24 * 3 * sizeof(float));
         } while (true);
-        loader_destroy(l);
-        loader_destroy(m);
+        feeder_destroy(l);
+        feeder_destroy(m);
     }
     npy_close(&a);
     dataset_close(d);
@@ -341,7 +341,7 @@ static void loader_decodes(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
-static void loader_names_the_damaged(void **unused) {
+static void feeder_names_the_damaged(void **unused) {
     (void)unused;
     assay_ctx *ctx = test_ctx(2);
     test_scratch s = test_scratch_begin();
@@ -367,26 +367,26 @@ static void loader_names_the_damaged(void **unused) {
     mem_free(ctx, bytes);
     dataset *d;
     assert_ok(dataset_open(&d, ctx, out.text));
-    loader_source source = {.ds = d, .size = 16, .channels = 3};
-    loader_options o = {.batch = 5, .order = LOADER_SEQUENTIAL};
+    feeder_source source = {.ds = d, .size = 16, .channels = 3};
+    feeder_options o = {.batch = 5, .order = FEEDER_SEQUENTIAL};
     for (o.threads = 0; o.threads <= 4; o.threads++) {
-        loader *l;
-        loader_batch b;
-        assert_ok(loader_create(&l, ctx, &source, &o));
+        feeder *l;
+        feeder_batch b;
+        assert_ok(feeder_create(&l, ctx, &source, &o));
         for (uint32_t epoch = 0; epoch < 3; epoch++) {
-            assert_ok(loader_epoch(l, epoch));
+            assert_ok(feeder_epoch(l, epoch));
             for (int i = 0; i < 3; i++) {
-                assert_ok(loader_next(l, &b));
+                assert_ok(feeder_next(l, &b));
                 assert_int_equal(b.rows[0], 5 * i);
             }
             for (int i = 0; i < 2; i++) { /* and it stays said */
-                assert_fails(ASSAY_E_FORMAT, loader_next(l, &b));
+                assert_fails(ASSAY_E_FORMAT, feeder_next(l, &b));
                 assert_int_equal(b.n, 0);
                 assert_non_null(
                     strstr(assay_last_error()->where, "sample 17, field 'image'"));
             }
         }
-        loader_destroy(l);
+        feeder_destroy(l);
     }
     npy_array a;
     assert_fails(ASSAY_E_FORMAT,
@@ -484,8 +484,8 @@ int main(void) {
         cmocka_unit_test(packs_once),
         cmocka_unit_test(packs_a_file_once),
         cmocka_unit_test(pixels_are_kept),
-        cmocka_unit_test(loader_decodes),
-        cmocka_unit_test(loader_names_the_damaged),
+        cmocka_unit_test(feeder_decodes),
+        cmocka_unit_test(feeder_names_the_damaged),
         cmocka_unit_test(flipped_bits),
         cmocka_unit_test(verify_finds_any_change),
     };

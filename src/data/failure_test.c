@@ -2,7 +2,7 @@
  * nothing and leave no half-written file. */
 #include "base/testing.h"
 #include "data/dataset.h"
-#include "data/loader.h"
+#include "data/feeder.h"
 #include "data/testing.h"
 
 /* Hands out memory `left` times, then none. */
@@ -52,11 +52,11 @@ static void put_sources(const test_scratch *s) {
 /* All that is done with a source, in one go. */
 static assay_status use(assay_ctx *ctx, const char *source, const test_scratch *s) {
     assay_status status = ASSAY_OK;
-    static const loader_transform transforms[] = {{"translate", {1}}, {"flip", {0.5}}};
+    static const feeder_transform transforms[] = {{"translate", {1}}, {"flip", {0.5}}};
     dataset *d = NULL;
-    loader *l = NULL;
+    feeder *l = NULL;
     npy_array a = {0};
-    loader_batch b;
+    feeder_batch b;
     char *json = NULL;
     test_path out = test_in(s, "out/data.beton");
     assay_pack_options pack = ASSAY_PACK_OPTIONS_INIT;
@@ -67,21 +67,21 @@ static assay_status use(assay_ctx *ctx, const char *source, const test_scratch *
     ASSAY_TRY(
         assay_beton_dump(ctx, out.text, 0, "image", test_in(s, "out/x.png").text, 1));
     ASSAY_TRY(dataset_pixels(d, ctx, 8, 3, test_in(s, "out/p.npy").text, &a));
-    loader_source source_of = {.ds = d, .size = 8, .channels = 3};
-    loader_options o = {.batch = 4,
-                        .order = LOADER_RANDOM,
+    feeder_source source_of = {.ds = d, .size = 8, .channels = 3};
+    feeder_options o = {.batch = 4,
+                        .order = FEEDER_RANDOM,
                         .transforms = transforms,
                         .n_transforms = 2,
                         .threads = 1};
-    ASSAY_TRY(loader_create(&l, ctx, &source_of, &o));
-    ASSAY_TRY(loader_epoch(l, 0));
+    ASSAY_TRY(feeder_create(&l, ctx, &source_of, &o));
+    ASSAY_TRY(feeder_epoch(l, 0));
     do
-        ASSAY_TRY(loader_next(l, &b));
+        ASSAY_TRY(feeder_next(l, &b));
     while (b.n > 0);
 done:
     assay_string_free(ctx, json);
     npy_close(&a);
-    loader_destroy(l);
+    feeder_destroy(l);
     dataset_close(d);
     return status;
 }

@@ -8,9 +8,9 @@
 #include <string.h>
 
 static assay_status plan_source(maker *m) {
-    const loader_source *s = &m->source;
+    const feeder_source *s = &m->source;
     if (s->ds == NULL && s->pixels == NULL)
-        return err_set(ASSAY_E_INVALID, "a loader needs a dataset or pixels");
+        return err_set(ASSAY_E_INVALID, "a feeder needs a dataset or pixels");
     if (s->pixels != NULL) {
         const npy_array *a = s->pixels;
         if (a->dtype != ASSAY_U8 || a->ndim != 4 || (a->dim[3] != 1 && a->dim[3] != 3) ||
@@ -23,7 +23,7 @@ static assay_status plan_source(maker *m) {
     } else {
         if (s->size < 1 || s->size > 4096 || (s->channels != 1 && s->channels != 3))
             return err_set(ASSAY_E_INVALID,
-                           "a loader makes images of 1 to 4096 pixels a side, "
+                           "a feeder makes images of 1 to 4096 pixels a side, "
                            "with 1 or 3 channels");
         m->source_rows = dataset_rows(s->ds);
         m->in = (transform_shape){s->size, s->size, s->channels};
@@ -36,7 +36,7 @@ static size_t bytes_of(const transform_shape *s) {
     return (size_t)s->height * (size_t)s->width * (size_t)s->channels;
 }
 
-static assay_status plan_transforms(maker *m, const loader_options *o) {
+static assay_status plan_transforms(maker *m, const feeder_options *o) {
     assay_status status = ASSAY_OK;
     if (o->n_transforms < 0 || o->n_transforms > MAKE_MAX_TRANSFORMS)
         ASSAY_FAIL(ASSAY_E_INVALID, "0 to %d transforms", MAKE_MAX_TRANSFORMS);
@@ -63,7 +63,7 @@ done:
     return status;
 }
 
-static assay_status plan_rows(maker *m, const loader_options *o) {
+static assay_status plan_rows(maker *m, const feeder_options *o) {
     m->rows = o->rows;
     m->n_rows = o->rows != NULL ? o->n_rows : m->source_rows;
     for (uint64_t i = 0; o->rows != NULL && i < m->n_rows; i++)
@@ -75,8 +75,8 @@ static assay_status plan_rows(maker *m, const loader_options *o) {
 
 assay_status maker_plan(maker *m,
                         assay_ctx *ctx,
-                        const loader_source *source,
-                        const loader_options *options) {
+                        const feeder_source *source,
+                        const feeder_options *options) {
     assay_status status = ASSAY_OK;
     *m = (maker){
         .ctx = ctx, .source = *source, .seed = options->seed, .batch = options->batch};

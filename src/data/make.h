@@ -1,9 +1,9 @@
 /* Making one batch: the pipeline from rows to normalised floats. No threads here;
- * loader.c has them. */
+ * feeder.c has them. */
 #ifndef DATA_MAKE_H
 #define DATA_MAKE_H
 
-#include "data/loader.h"
+#include "data/feeder.h"
 #include "data/order.h"
 #include "data/transform.h"
 
@@ -12,7 +12,7 @@ enum { MAKE_MAX_TRANSFORMS = 16 };
 /* What stays the same from batch to batch. */
 typedef struct maker {
     assay_ctx *ctx;
-    loader_source source;
+    feeder_source source;
     const int32_t *labels;
     const uint32_t *rows; /* NULL: all */
     uint64_t n_rows, source_rows;
@@ -37,8 +37,8 @@ typedef struct maker_scratch {
 /* INVALID, SHAPE. The source and options' rows are borrowed. */
 ASSAY_MUST_CHECK assay_status maker_plan(maker *m,
                                          assay_ctx *ctx,
-                                         const loader_source *source,
-                                         const loader_options *options);
+                                         const feeder_source *source,
+                                         const feeder_options *options);
 void maker_unplan(maker *m); /* also after a plan that failed, or none */
 ASSAY_MUST_CHECK assay_status maker_scratch_make(maker_scratch *s, const maker *m);
 void maker_scratch_free(maker_scratch *s, const maker *m);

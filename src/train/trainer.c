@@ -26,7 +26,7 @@ typedef struct trainer {
     trained_model model;
     sgd optimizer;
     nn_exec *exec;
-    loader *loader;
+    feeder *feeder;
     float *seed; /* [batch] of the backward pass: 1/n each */
     epoch_metrics *metrics;
     char *model_path, *checkpoint_path, *metrics_path; /* NULL without a folder */
@@ -190,20 +190,20 @@ done:
     return status;
 }
 
-static assay_status loader_start(trainer *t) {
+static assay_status feeder_start(trainer *t) {
     const model_card *c = t->data->card;
-    const loader_source source = {.pixels = t->data->pixels,
+    const feeder_source source = {.pixels = t->data->pixels,
                                   .labels = t->data->labels,
                                   .size = c->size,
                                   .channels = c->channels};
-    loader_transform transforms[2];
+    feeder_transform transforms[2];
     int n = 0;
     if (t->recipe->translate > 0)
-        transforms[n++] = (loader_transform){"translate", {t->recipe->translate}};
+        transforms[n++] = (feeder_transform){"translate", {t->recipe->translate}};
     if (t->recipe->flip)
-        transforms[n++] = (loader_transform){"flip", {0.5}};
-    loader_options o = {.batch = t->batch,
-                        .order = LOADER_RANDOM,
+        transforms[n++] = (feeder_transform){"flip", {0.5}};
+    feeder_options o = {.batch = t->batch,
+                        .order = FEEDER_RANDOM,
                         .seed = t->job->seed,
                         .drop_last = true,
                         .rows = t->job->rows,
@@ -212,7 +212,7 @@ static assay_status loader_start(trainer *t) {
                         .n_transforms = n};
     memcpy(o.mean, c->mean, sizeof o.mean);
     memcpy(o.std, c->std, sizeof o.std);
-    return loader_create(&t->loader, t->ctx, &source, &o);
+    return feeder_create(&t->feeder, t->ctx, &source, &o);
 }
 
 /* Everything a run needs; after it, steps allocate nothing. */
@@ -239,8 +239,8 @@ static assay_status start(trainer *t) {
     ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batch, sizeof *t->seed));
     for (int i = 0; i < t->batch; i++)
         t->seed[i] = 1.0F / (float)t->batch;
-    ASSAY_TRY(loader_start(t));
-    t->per_epoch = (int64_t)loader_batches(t->loader);
+    ASSAY_TRY(feeder_start(t));
+    t->per_epoch = (int64_t)feeder_batches(t->feeder);
 done:
     return status;
 }
@@ -258,7 +258,7 @@ static int64_t hits(const float *logits, const int32_t *labels, int n, int class
 
 /* Forward, backward, update. Adds to the sums of the epoch. */
 static assay_status
-step(trainer *t, const loader_batch *b, double rate, double *loss, int64_t *right) {
+step(trainer *t, const feeder_batch *b, double rate, double *loss, int64_t *right) {
     assay_status status = ASSAY_OK;
     const zoo_model *z = &t->model.zoo;
     const zoo_config *c = &z->config;
@@ -285,11 +285,11 @@ static assay_status epoch(trainer *t) {
     assay_status status = ASSAY_OK;
     double loss = 0, rate = 0;
     int64_t right = 0, images = 0;
-    ASSAY_TRY(loader_epoch(t->loader, (uint32_t)t->done));
+    ASSAY_TRY(feeder_epoch(t->feeder, (uint32_t)t->done));
     for (int64_t i = 0; i < t->per_epoch; i++) {
-        loader_batch b;
+        feeder_batch b;
         ASSAY_TRY(ctx_check(t->ctx));
-        ASSAY_TRY(loader_next(t->loader, &b));
+        ASSAY_TRY(feeder_next(t->feeder, &b));
         rate = schedule_rate(t->schedule, t->recipe->lr, t->done * t->per_epoch + i,
                              t->recipe->epochs * t->per_epoch);
         ASSAY_TRY_AT(step(t, &b, rate, &loss, &right), "epoch %d, step %lld", t->done + 1,
@@ -332,7 +332,7 @@ done:
 }
 
 static void trainer_end(trainer *t) {
-    loader_destroy(t->loader);
+    feeder_destroy(t->feeder);
     nn_exec_destroy(t->exec);
     sgd_destroy(&t->optimizer);
     mem_free(t->ctx, t->seed);

@@ -1,6 +1,6 @@
-/* The loader over pixels: contents, determinism at any number of threads, epochs given
+/* The feeder over pixels: contents, determinism at any number of threads, epochs given
  * up, errors. */
-#include "data/loader.h"
+#include "data/feeder.h"
 
 #include "base/testing.h"
 #include "data/transform.h"
@@ -37,10 +37,10 @@ static void free_fixture(fixture *f) {
     free(f);
 }
 
-static loader_options usual(void) {
-    static const loader_transform transforms[] = {{"translate", {2}}, {"flip", {0.5}}};
-    return (loader_options){.batch = 32,
-                            .order = LOADER_RANDOM,
+static feeder_options usual(void) {
+    static const feeder_transform transforms[] = {{"translate", {2}}, {"flip", {0.5}}};
+    return (feeder_options){.batch = 32,
+                            .order = FEEDER_RANDOM,
                             .seed = 11,
                             .transforms = transforms,
                             .n_transforms = 2,
@@ -48,25 +48,25 @@ static loader_options usual(void) {
                             .std = {0.5f, 0.25f, 0.125f}};
 }
 
-static loader *make_loader(fixture *f, const loader_options *o) {
-    loader *l = NULL;
-    loader_source source = {.pixels = &f->pixels, .labels = f->labels};
-    assert_ok(loader_create(&l, f->ctx, &source, o));
+static feeder *make_feeder(fixture *f, const feeder_options *o) {
+    feeder *l = NULL;
+    feeder_source source = {.pixels = &f->pixels, .labels = f->labels};
+    assert_ok(feeder_create(&l, f->ctx, &source, o));
     return l;
 }
 
 /* Appends all that an epoch yields. */
-static size_t run_epoch(loader *l,
+static size_t run_epoch(feeder *l,
                         uint32_t epoch,
                         size_t each,
                         float *images,
                         int32_t *labels,
                         uint32_t *rows) {
-    loader_batch b;
+    feeder_batch b;
     size_t n = 0;
-    assert_ok(loader_epoch(l, epoch));
+    assert_ok(feeder_epoch(l, epoch));
     for (;;) {
-        assert_ok(loader_next(l, &b));
+        assert_ok(feeder_next(l, &b));
         if (b.n == 0)
             break;
         memcpy(images + n * each, b.images, (size_t)b.n * each * sizeof *images);
@@ -74,7 +74,7 @@ static size_t run_epoch(loader *l,
         memcpy(rows + n, b.rows, (size_t)b.n * sizeof *rows);
         n += (size_t)b.n;
     }
-    assert_ok(loader_next(l, &b));
+    assert_ok(feeder_next(l, &b));
     assert_int_equal(b.n, 0);
     return n;
 }
@@ -83,15 +83,15 @@ static void contents(void **unused) {
     (void)unused;
     for (int channels = 1; channels <= 3; channels += 2) {
         fixture *f = make_fixture(channels);
-        loader_options o = usual();
-        loader *l = make_loader(f, &o);
+        feeder_options o = usual();
+        feeder *l = make_feeder(f, &o);
         size_t each = (size_t)(H * W * channels);
         float *images = calloc(ROWS * each, sizeof *images);
         int32_t labels[ROWS];
         uint32_t rows[ROWS];
         bool seen[ROWS] = {false};
         assert_non_null(images);
-        assert_int_equal(loader_batches(l), 7);
+        assert_int_equal(feeder_batches(l), 7);
         assert_int_equal(run_epoch(l, 4, each, images, labels, rows), ROWS);
         const data_transform *shift, *flip;
         assert_ok(transform_find(&shift, "translate"));
@@ -114,7 +114,7 @@ static void contents(void **unused) {
             }
         }
         free(images);
-        loader_destroy(l);
+        feeder_destroy(l);
         free_fixture(f);
     }
 }
@@ -128,19 +128,19 @@ static void same_at_any_number_of_threads(void **unused) {
     int32_t labels[2][ROWS];
     uint32_t rows[2][ROWS];
     assert_true(want && got);
-    loader_options o = usual();
+    feeder_options o = usual();
     static const int threads[] = {0, 1, 2, 5}, ahead[] = {0, 1, 0, 3},
                      batch[] = {32, 32, 32, 50};
     for (int k = 0; k < 4; k++) {
         o.threads = threads[k];
         o.ahead = ahead[k];
         o.batch = batch[k];
-        loader *l = make_loader(f, &o);
+        feeder *l = make_feeder(f, &o);
         for (uint32_t epoch = 3; epoch-- > 0;) /* the last one of each is kept */
             assert_int_equal(run_epoch(l, epoch, each, k == 0 ? want : got,
                                        labels[k != 0], rows[k != 0]),
                              ROWS);
-        loader_destroy(l);
+        feeder_destroy(l);
         if (k == 0)
             continue;
         assert_memory_equal(want, got, ROWS * each * sizeof *want);
@@ -155,21 +155,21 @@ static void same_at_any_number_of_threads(void **unused) {
 static void epochs_can_be_given_up(void **unused) {
     (void)unused;
     fixture *f = make_fixture(1);
-    loader_options o = usual();
+    feeder_options o = usual();
     for (o.threads = 0; o.threads <= 3; o.threads++)
         for (int taken = 0; taken <= 7; taken++) {
-            loader *l = make_loader(f, &o);
-            loader_batch b;
-            assert_ok(loader_next(l, &b)); /* before any epoch */
+            feeder *l = make_feeder(f, &o);
+            feeder_batch b;
+            assert_ok(feeder_next(l, &b)); /* before any epoch */
             assert_int_equal(b.n, 0);
             for (uint32_t epoch = 0; epoch < 3; epoch++) {
-                assert_ok(loader_epoch(l, epoch));
+                assert_ok(feeder_epoch(l, epoch));
                 for (int i = 0; i < taken; i++) {
-                    assert_ok(loader_next(l, &b));
+                    assert_ok(feeder_next(l, &b));
                     assert_int_equal(b.n, i < 6 ? 32 : ROWS - 6 * 32);
                 }
             }
-            loader_destroy(l);
+            feeder_destroy(l);
         }
     free_fixture(f);
 }
@@ -178,47 +178,47 @@ static void subsets_and_ends(void **unused) {
     (void)unused;
     fixture *f = make_fixture(1);
     static const uint32_t subset[] = {200, 3, 77, 5, 4};
-    loader_options o = usual();
-    loader_batch b;
+    feeder_options o = usual();
+    feeder_batch b;
     o.rows = subset;
     o.n_rows = 5;
     o.batch = 2;
-    o.order = LOADER_SEQUENTIAL;
-    loader *l = make_loader(f, &o);
-    assert_int_equal(loader_batches(l), 3);
-    assert_ok(loader_epoch(l, 0));
+    o.order = FEEDER_SEQUENTIAL;
+    feeder *l = make_feeder(f, &o);
+    assert_int_equal(feeder_batches(l), 3);
+    assert_ok(feeder_epoch(l, 0));
     for (int i = 0; i < 3; i++) {
-        assert_ok(loader_next(l, &b));
+        assert_ok(feeder_next(l, &b));
         assert_int_equal(b.n, i < 2 ? 2 : 1);
         assert_int_equal(b.rows[0], subset[2 * i]);
     }
-    loader_destroy(l);
+    feeder_destroy(l);
     o.drop_last = true;
     o.threads = 1;
-    l = make_loader(f, &o);
-    assert_int_equal(loader_batches(l), 2);
-    assert_ok(loader_epoch(l, 0));
+    l = make_feeder(f, &o);
+    assert_int_equal(feeder_batches(l), 2);
+    assert_ok(feeder_epoch(l, 0));
     for (int i = 0; i < 3; i++) {
-        assert_ok(loader_next(l, &b));
+        assert_ok(feeder_next(l, &b));
         assert_int_equal(b.n, i < 2 ? 2 : 0);
     }
-    loader_destroy(l);
+    feeder_destroy(l);
     /* a row is transformed alike whatever the subset */
     float alone[H * W];
     o = usual();
     o.rows = subset + 2;
     o.n_rows = 1;
-    l = make_loader(f, &o);
-    assert_ok(loader_epoch(l, 9));
-    assert_ok(loader_next(l, &b));
+    l = make_feeder(f, &o);
+    assert_ok(feeder_epoch(l, 9));
+    assert_ok(feeder_next(l, &b));
     assert_int_equal(b.rows[0], 77);
     memcpy(alone, b.images, sizeof alone);
-    loader_destroy(l);
+    feeder_destroy(l);
     o.rows = NULL;
-    l = make_loader(f, &o);
-    assert_ok(loader_epoch(l, 9));
+    l = make_feeder(f, &o);
+    assert_ok(feeder_epoch(l, 9));
     for (bool found = false; !found;) {
-        assert_ok(loader_next(l, &b));
+        assert_ok(feeder_next(l, &b));
         assert_true(b.n > 0);
         for (int i = 0; i < b.n; i++)
             if (b.rows[i] == 77) {
@@ -226,33 +226,33 @@ static void subsets_and_ends(void **unused) {
                 found = true;
             }
     }
-    loader_destroy(l);
+    feeder_destroy(l);
     o.n_rows = 0;
     o.rows = subset;
-    l = make_loader(f, &o);
-    assert_ok(loader_epoch(l, 0));
-    assert_ok(loader_next(l, &b));
+    l = make_feeder(f, &o);
+    assert_ok(feeder_epoch(l, 0));
+    assert_ok(feeder_next(l, &b));
     assert_int_equal(b.n, 0);
-    loader_destroy(l);
+    feeder_destroy(l);
     free_fixture(f);
 }
 
 static void steady_state_allocates_nothing(void **unused) {
     (void)unused;
     fixture *f = make_fixture(3);
-    loader_options o = usual();
+    feeder_options o = usual();
     for (o.threads = 0; o.threads <= 2; o.threads++) {
-        loader *l = make_loader(f, &o);
-        loader_batch b;
+        feeder *l = make_feeder(f, &o);
+        feeder_batch b;
         uint64_t before = mem_alloc_count(f->ctx);
         for (uint32_t epoch = 0; epoch < 3; epoch++) {
-            assert_ok(loader_epoch(l, epoch));
+            assert_ok(feeder_epoch(l, epoch));
             do
-                assert_ok(loader_next(l, &b));
+                assert_ok(feeder_next(l, &b));
             while (b.n > 0);
         }
         assert_int_equal(mem_alloc_count(f->ctx), before);
-        loader_destroy(l);
+        feeder_destroy(l);
     }
     free_fixture(f);
 }
@@ -260,45 +260,45 @@ static void steady_state_allocates_nothing(void **unused) {
 static void refusals(void **unused) {
     (void)unused;
     fixture *f = make_fixture(1);
-    loader *l;
+    feeder *l;
     static const uint32_t far[] = {1, ROWS};
-    static const loader_transform unknown[] = {{"melt", {0}}},
+    static const feeder_transform unknown[] = {{"melt", {0}}},
                                   wide[] = {{"translate", {99}}};
-    loader_source source = {.pixels = &f->pixels, .labels = f->labels};
-    loader_options o = usual();
+    feeder_source source = {.pixels = &f->pixels, .labels = f->labels};
+    feeder_options o = usual();
     o.batch = 0;
-    assert_fails(ASSAY_E_INVALID, loader_create(&l, f->ctx, &source, &o));
+    assert_fails(ASSAY_E_INVALID, feeder_create(&l, f->ctx, &source, &o));
     o = usual();
     o.threads = -1;
-    assert_fails(ASSAY_E_INVALID, loader_create(&l, f->ctx, &source, &o));
+    assert_fails(ASSAY_E_INVALID, feeder_create(&l, f->ctx, &source, &o));
     o = usual();
     o.rows = far;
     o.n_rows = 2;
-    assert_fails(ASSAY_E_INVALID, loader_create(&l, f->ctx, &source, &o));
+    assert_fails(ASSAY_E_INVALID, feeder_create(&l, f->ctx, &source, &o));
     o = usual();
     o.n_transforms = 1;
     o.transforms = unknown;
-    assert_fails(ASSAY_E_INVALID, loader_create(&l, f->ctx, &source, &o));
+    assert_fails(ASSAY_E_INVALID, feeder_create(&l, f->ctx, &source, &o));
     o.transforms = wide;
-    assert_fails(ASSAY_E_INVALID, loader_create(&l, f->ctx, &source, &o));
+    assert_fails(ASSAY_E_INVALID, feeder_create(&l, f->ctx, &source, &o));
     assert_null(l);
     o = usual();
     o.std[0] = -1;
-    assert_fails(ASSAY_E_INVALID, loader_create(&l, f->ctx, &source, &o));
+    assert_fails(ASSAY_E_INVALID, feeder_create(&l, f->ctx, &source, &o));
     o = usual();
     source.labels = NULL;
-    assert_fails(ASSAY_E_SHAPE, loader_create(&l, f->ctx, &source, &o));
-    source = (loader_source){0};
-    assert_fails(ASSAY_E_INVALID, loader_create(&l, f->ctx, &source, &o));
-    loader_destroy(NULL);
+    assert_fails(ASSAY_E_SHAPE, feeder_create(&l, f->ctx, &source, &o));
+    source = (feeder_source){0};
+    assert_fails(ASSAY_E_INVALID, feeder_create(&l, f->ctx, &source, &o));
+    feeder_destroy(NULL);
     /* a cancelled context ends an epoch */
-    loader_batch b;
-    l = make_loader(f, &o);
-    assert_ok(loader_epoch(l, 0));
+    feeder_batch b;
+    l = make_feeder(f, &o);
+    assert_ok(feeder_epoch(l, 0));
     assay_ctx_cancel(f->ctx);
-    assert_fails(ASSAY_E_CANCELLED, loader_next(l, &b));
+    assert_fails(ASSAY_E_CANCELLED, feeder_next(l, &b));
     assay_ctx_resume(f->ctx);
-    loader_destroy(l);
+    feeder_destroy(l);
     free_fixture(f);
 }
 

@@ -1,6 +1,6 @@
-/* The loader's threads: whole batches are made ahead by workers of its own, in a ring of
+/* The feeder's threads: whole batches are made ahead by workers of its own, in a ring of
  * slots that the consumer empties in order; or inline, without threads. */
-#include "data/loader.h"
+#include "data/feeder.h"
 
 #include "data/make.h"
 
@@ -22,13 +22,13 @@ typedef struct slot {
 } slot;
 
 typedef struct worker {
-    loader *l;
+    feeder *l;
     pthread_t thread;
     bool started;
     maker_scratch scratch;
 } worker;
 
-struct loader {
+struct feeder {
     assay_ctx *ctx;
     maker m;
     const data_order *order;
@@ -52,12 +52,12 @@ struct loader {
     err_record failure;
 };
 
-size_t loader_batches(const loader *l) {
+size_t feeder_batches(const feeder *l) {
     uint64_t n = l->m.n_rows, batch = (uint64_t)l->m.batch;
     return (size_t)(l->drop_last ? n / batch : (n + batch - 1) / batch);
 }
 
-static void make_batch(loader *l, maker_scratch *scratch, slot *s, uint64_t b) {
+static void make_batch(feeder *l, maker_scratch *scratch, slot *s, uint64_t b) {
     uint64_t first = b * (uint64_t)l->m.batch, left = l->m.n_rows - first;
     s->n = left < (uint64_t)l->m.batch ? (int)left : l->m.batch;
     s->status = maker_fill(&l->m, scratch, l->order, &l->state, l->epoch, first, s->n,
@@ -70,14 +70,14 @@ static void make_batch(loader *l, maker_scratch *scratch, slot *s, uint64_t b) {
 
 /* Whether there is a batch to make and a slot for it. The slot that the consumer reads is
  * not free. */
-static bool can_make(const loader *l) {
+static bool can_make(const feeder *l) {
     uint64_t kept = l->next_take - (l->holding ? 1 : 0);
     return l->running && l->next_make < l->batches && l->next_make - kept < l->slots;
 }
 
 static void *run_worker(void *arg) {
     worker *w = arg;
-    loader *l = w->l;
+    feeder *l = w->l;
     pthread_mutex_lock(&l->lock);
     for (;;) {
         while (!l->closing && !can_make(l))
@@ -100,7 +100,7 @@ static void *run_worker(void *arg) {
 }
 
 /* No batch is being made when this returns, and none is begun. Lock held. */
-static void halt(loader *l) {
+static void halt(feeder *l) {
     l->running = false;
     while (l->busy > 0)
         pthread_cond_wait(&l->ready, &l->lock);
@@ -108,7 +108,7 @@ static void halt(loader *l) {
 
 /* ---- life ---- */
 
-static assay_status make_slots(loader *l) {
+static assay_status make_slots(feeder *l) {
     assay_status status = ASSAY_OK;
     size_t n = (size_t)l->m.batch;
     size_t each =
@@ -123,7 +123,7 @@ done:
     return status;
 }
 
-static assay_status make_workers(loader *l) {
+static assay_status make_workers(feeder *l) {
     assay_status status = ASSAY_OK;
     int n = l->threads > 0 ? l->threads : 1;
     ASSAY_TRY(mem_new(l->ctx, &l->workers, (size_t)n, sizeof *l->workers));
@@ -134,22 +134,22 @@ static assay_status make_workers(loader *l) {
     if (l->threads == 0)
         goto done;
     if (pthread_mutex_init(&l->lock, NULL) != 0)
-        ASSAY_FAIL(ASSAY_E_NOMEM, "no lock for the loader's threads");
+        ASSAY_FAIL(ASSAY_E_NOMEM, "no lock for the feeder's threads");
     if (pthread_cond_init(&l->work, NULL) != 0) {
         pthread_mutex_destroy(&l->lock);
-        ASSAY_FAIL(ASSAY_E_NOMEM, "no condition for the loader's threads");
+        ASSAY_FAIL(ASSAY_E_NOMEM, "no condition for the feeder's threads");
     }
     if (pthread_cond_init(&l->ready, NULL) != 0) {
         pthread_cond_destroy(&l->work);
         pthread_mutex_destroy(&l->lock);
-        ASSAY_FAIL(ASSAY_E_NOMEM, "no condition for the loader's threads");
+        ASSAY_FAIL(ASSAY_E_NOMEM, "no condition for the feeder's threads");
     }
     l->sync_made = true;
     for (int i = 0; i < n; i++) {
         int err = pthread_create(&l->workers[i].thread, NULL, run_worker, &l->workers[i]);
         if (err != 0) {
             status =
-                err_errno(ASSAY_E_NOMEM, err, "can't start thread %d of the loader", i);
+                err_errno(ASSAY_E_NOMEM, err, "can't start thread %d of the feeder", i);
             goto done;
         }
         l->workers[i].started = true;
@@ -158,19 +158,19 @@ done:
     return status;
 }
 
-assay_status loader_create(loader **out,
+assay_status feeder_create(feeder **out,
                            assay_ctx *ctx,
-                           const loader_source *source,
-                           const loader_options *options) {
+                           const feeder_source *source,
+                           const feeder_options *options) {
     static const char *const orders[] = {"sequential", "random"};
     assay_status status = ASSAY_OK;
-    loader *l = NULL;
+    feeder *l = NULL;
     *out = NULL;
     if (options->threads < 0 || options->threads > MAX_THREADS || options->ahead < 0 ||
         options->ahead > MAX_AHEAD)
         ASSAY_FAIL(ASSAY_E_INVALID, "%d threads, %d batches ahead", options->threads,
                    options->ahead);
-    if (options->order != LOADER_SEQUENTIAL && options->order != LOADER_RANDOM)
+    if (options->order != FEEDER_SEQUENTIAL && options->order != FEEDER_RANDOM)
         ASSAY_FAIL(ASSAY_E_INVALID, "no order has the number %d", (int)options->order);
     ASSAY_TRY(mem_new(ctx, &l, 1, sizeof *l));
     l->ctx = ctx;
@@ -185,11 +185,11 @@ assay_status loader_create(loader **out,
     *out = l;
     l = NULL;
 done:
-    loader_destroy(l);
+    feeder_destroy(l);
     return status;
 }
 
-void loader_destroy(loader *l) {
+void feeder_destroy(feeder *l) {
     if (l == NULL)
         return;
     if (l->sync_made) {
@@ -221,7 +221,7 @@ void loader_destroy(loader *l) {
 
 /* ---- epochs ---- */
 
-assay_status loader_epoch(loader *l, uint32_t epoch) {
+assay_status feeder_epoch(feeder *l, uint32_t epoch) {
     assay_status status = ctx_check(l->ctx);
     if (status != ASSAY_OK)
         return status;
@@ -232,7 +232,7 @@ assay_status loader_epoch(loader *l, uint32_t epoch) {
     l->epoch = epoch;
     l->order->begin(&l->state, &(order_setup){.n = l->m.n_rows, .seed = l->m.seed},
                     epoch);
-    l->batches = loader_batches(l);
+    l->batches = feeder_batches(l);
     l->next_make = l->next_take = 0;
     l->holding = false;
     l->failed = ASSAY_OK;
@@ -246,13 +246,13 @@ assay_status loader_epoch(loader *l, uint32_t epoch) {
     return ASSAY_OK;
 }
 
-static slot *take_inline(loader *l) {
+static slot *take_inline(feeder *l) {
     slot *s = &l->ring[0];
     make_batch(l, &l->workers[0].scratch, s, l->next_take++);
     return s;
 }
 
-static slot *take_made(loader *l) {
+static slot *take_made(feeder *l) {
     pthread_mutex_lock(&l->lock);
     slot *s = &l->ring[l->next_take % l->slots];
     if (l->holding) {
@@ -268,8 +268,8 @@ static slot *take_made(loader *l) {
     return s;
 }
 
-assay_status loader_next(loader *l, loader_batch *out) {
-    *out = (loader_batch){0};
+assay_status feeder_next(feeder *l, feeder_batch *out) {
+    *out = (feeder_batch){0};
     if (l->failed != ASSAY_OK) {
         err_restore(&l->failure);
         return l->failed;
@@ -286,7 +286,7 @@ assay_status loader_next(loader *l, loader_batch *out) {
         err_restore(&l->failure);
         return l->failed;
     }
-    *out = (loader_batch){
+    *out = (feeder_batch){
         .n = s->n, .images = s->images, .labels = s->labels, .rows = s->rows};
     return ASSAY_OK;
 }
