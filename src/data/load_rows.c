@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { POOL_PAGES = 32, SCAN_ROWS = 1 << 16, MAX_CLASSES = 1 << 20 };
+enum { POOL_PAGES = 16, SCAN_ROWS = 1 << 16, MAX_CLASSES = 1 << 20 };
 
 /* ---- files ---- */
 
