@@ -283,6 +283,21 @@ class Data(Packed):
         self.refused(2, "index", self.dir / "none.beton")
         self.refused(3, "index", self.beton)
 
+    def test_doctor(self):
+        done = self.good("doctor", self.beton, "--seconds", "0.01", "--rows", 20, "--batch", 4,
+                         "-p", "cifar-f32", "--json")
+        document = json.loads(done.out)
+        self.assertEqual((document["schema"], document["rows"]), ("assay.doctor/1", 20))
+        names = [remedy["name"] for remedy in document["remedies"]]
+        self.assertIn("bytes", names)
+        self.assertIn("jpg", names)
+        told = self.good("doctor", self.beton, "--seconds", "0.01", "--rows", 20, "--batch", 4,
+                         "--consumer-ms", 1).out
+        self.assertIn("bottleneck: ", told)
+        self.assertIn("the training step waits", told)
+        self.refused(2, "doctor", self.beton, "-p", "image: nothing")
+        self.refused(2, "doctor", self.dir / "none.beton")
+
     def test_dump(self):
         self.good("dump", self.beton, "--sample", 3, "-o", self.dir / "i.npy")
         header = (self.dir / "i.npy").read_bytes()[:128]

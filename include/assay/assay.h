@@ -6,6 +6,7 @@
 #include <assay/base.h>
 #include <assay/bench.h>
 #include <assay/data.h>
+#include <assay/doctor.h>
 #include <assay/load.h>
 #include <assay/report.h>
 #include <assay/tensor.h>
