@@ -18,6 +18,8 @@ typedef struct data_kernels {
         uint8_t *dst, const uint8_t *base, const uint8_t *src, size_t n, float factor);
     /* the luma, three times each */
     void (*luma3)(uint8_t *dst, const uint8_t *rgb, size_t pixels);
+    /* of at most 2^24 bytes */
+    uint32_t (*sum)(const uint8_t *src, size_t n);
     void (*solarize)(uint8_t *dst, const uint8_t *src, size_t n, int threshold);
     void (*mask)(uint8_t *dst, const uint8_t *src, size_t n, uint8_t bits);
     /* HSV's hue turned by so many sixths, 0 <= sixths < 6 */

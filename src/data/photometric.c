@@ -39,10 +39,7 @@ static int mean_of(const uint8_t *src, const photo_shape *s) {
             output_luma(luma, src + 3 * at, n);
             from = luma;
         }
-        uint32_t part = 0;
-        for (size_t i = 0; i < n; i++)
-            part += from[i];
-        sum += part;
+        sum += data_kernels_used()->sum(from, n);
     }
     return (int)((2 * sum + pixels) / (2 * pixels));
 }

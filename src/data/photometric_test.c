@@ -102,6 +102,9 @@ static size_t run_all(const data_kernels *k, const inputs *in, size_t n, uint8_t
     at += 3 * n;
     for (int turn = 0; turn < 6; turn++, at += 3 * n)
         k->hue(out + at, in->a, n, (float)turn + 0.3f);
+    uint32_t total = k->sum(in->a, 3 * n);
+    memcpy(out + at, &total, sizeof total);
+    at += sizeof total;
     k->smooth(out + at, in->a, in->b, in->c, n, 3);
     at += n;
     k->to_bytes(out + at, in->f, n);

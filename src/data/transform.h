@@ -71,7 +71,8 @@ typedef struct transform_batch {
     rng r; /* one stream per batch; image and label pipelines with a transform of the same
               name and place among the batch transforms draw the same numbers */
     int n;
-    void *images; /* [n] images of plan->in, as `output` says; NULL in label pipelines */
+    void *images; /* [n] images of plan->in's height and width, as `output` says, of its
+                     channels; NULL in label pipelines */
     const image_output *output;
     float *labels; /* [n, label_width]; NULL in image pipelines */
     int label_width;

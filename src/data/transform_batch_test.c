@@ -203,6 +203,42 @@ static void cutmix(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
+/* gray stores one channel of an image that still has three in the plan. */
+static void one_channel(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = test_ctx(1);
+    for (uint64_t batch = 0; batch < 20; batch++)
+        for (int planar = 0; planar < 2; planar++) {
+            const image_output o = {
+                .type = OUTPUT_F32, .planar = planar == 1, .channels = 1};
+            transform_plan p = {.of_labels = false};
+            const data_transform *t = make(ctx, &p, "cutmix", "1, same_lambda=no");
+            float *images = malloc(N * H * W * sizeof *images), pairs[N * 3];
+            uint8_t *scratch = malloc(p.scratch_bytes);
+            assert_true(images && scratch);
+            for (int i = 0; i < N * H * W; i++)
+                images[i] = (float)(i / (H * W));
+            transform_batch b = {.r = rng_at(2, RNG_TRANSFORM, 0, batch),
+                                 .n = N,
+                                 .images = images,
+                                 .output = &o,
+                                 .scratch = scratch,
+                                 .image_bytes = H * W * sizeof *images};
+            t->mix(&p, &b);
+            mix_pairs(ctx, "cutmix", "1, same_lambda=no", batch, pairs);
+            for (int i = 0; i < N; i++) {
+                int own = 0;
+                for (int k = 0; k < H * W; k++)
+                    own += images[i * H * W + k] == (float)i;
+                assert_true(fabs((double)pairs[i * 3 + 2] - own / (double)(H * W)) <
+                            1e-6);
+            }
+            free(images);
+            free(scratch);
+        }
+    assay_ctx_destroy(ctx);
+}
+
 static void soft_labels(void **unused) {
     (void)unused;
     static const char *const names[] = {"mixup", "cutmix"};
@@ -305,8 +341,9 @@ static void labels(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixup),       cmocka_unit_test(cutmix),
-        cmocka_unit_test(soft_labels), cmocka_unit_test(now_and_then),
-        cmocka_unit_test(beta),        cmocka_unit_test(labels)};
+        cmocka_unit_test(mixup),        cmocka_unit_test(cutmix),
+        cmocka_unit_test(soft_labels),  cmocka_unit_test(one_channel),
+        cmocka_unit_test(now_and_then), cmocka_unit_test(beta),
+        cmocka_unit_test(labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,10 @@ static void put_row(buf *b, const data_transform *t) {
         put_argument(b, a, a == t->args);
     buf_fmt(b, " | %c%s. %s |", t->summary[0] - 'a' + 'A', t->summary + 1, t->details);
     if (t->stage == TRANSFORM_PIXELS)
-        buf_fmt(b, " %d | %s |", t->tolerance, t->fold != NULL ? "yes" : "");
+        buf_fmt(b, " %d | %s |", t->tolerance,
+                t->fold == NULL     ? ""
+                : t->unplan != NULL ? "other rows"
+                                    : "yes");
     buf_str(b, "\n");
 }
 

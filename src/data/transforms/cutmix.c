@@ -59,9 +59,9 @@ static void mix_image(const transform_plan *p,
     size_t each = output_type_bytes(b->output->type), w = (size_t)p->in.width;
     size_t planes = 1, h = (size_t)p->in.height;
     if (b->output->planar)
-        planes = (size_t)p->in.channels;
+        planes = (size_t)b->output->channels;
     else
-        each *= (size_t)p->in.channels; /* bytes of a pixel */
+        each *= (size_t)b->output->channels; /* bytes of a pixel */
     for (size_t plane = 0; plane < planes; plane++)
         for (int y = box.y; y < box.y + box.height; y++) {
             size_t at = ((plane * h + (size_t)y) * w + (size_t)box.x) * each;

@@ -89,12 +89,19 @@ static void reference(const transform_plan *p,
             for (int k = 0; k < c; k++) {
                 int i = (y * w + x) * c + k, px = x - q->x, py = y - q->y;
                 bool in = px >= 0 && py >= 0 && px < m->width && py < m->height;
-                double v = src[i];
+                float v = src[i];
                 if (chosen && in)
-                    v = v * (double)m->keep[py * m->width + px] +
-                        (double)m->add[(py * m->width + px) * c + k];
-                dst[i] = (uint8_t)floor(v + 0.5);
+                    v = v * m->keep[py * m->width + px] +
+                        m->add[(py * m->width + px) * c + k];
+                dst[i] = (uint8_t)floor((double)(v + 0.5f));
             }
+}
+
+/* Rows that are left alone do not stop others from being folded. */
+static bool fold(const transform_plan *p, transform_sample *s, image_placement *at) {
+    const poison *q = p->state;
+    (void)at;
+    return !row_set_has(&q->rows, s->sample);
 }
 
 static const char *const patterns[] = {"white", "black", "checker", NULL};
@@ -139,7 +146,8 @@ const data_transform assay_transform_poison = {
     .name = "poison",
     .summary = "blends a patch into certain rows: a backdoor's trigger",
     .details =
-        "v (1 - alpha) + mask alpha, rounded, on the rows listed (rows=1,5,10:20 or "
+        "v (1 - alpha) + mask alpha in single precision, rounded, on the rows listed "
+        "(rows=1,5,10:20 or "
         "a file): FFCV's Poison. The mask is a picture or .npy, placed at x:y (-1 "
         "touches the far border), alpha_mask a picture or .npy of its size; without "
         "a mask, a square of `size` (BadNets, Gu et al. 2017).",
@@ -149,6 +157,6 @@ const data_transform assay_transform_poison = {
     .unplan = unplan,
     .apply = apply,
     .reference = reference,
-    .tolerance = 1,
+    .fold = fold,
     .cases = cases,
 };
