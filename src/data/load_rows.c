@@ -25,14 +25,38 @@ const load_file *load_file_of(const assay_loader *l, uint64_t row, uint64_t *sam
     return &l->file[low];
 }
 
+/* What the caller knows of custom fields: cells without payload, handed out as they lie.
+ */
+static assay_status take_customs(assay_loader *l, beton_custom **out) {
+    assay_status status = ASSAY_OK;
+    const assay_custom_field *given = l->options.custom;
+    if (l->options.n_custom > BETON_MAX_FIELDS)
+        ASSAY_FAIL(ASSAY_E_INVALID, "%zu custom fields", l->options.n_custom);
+    ASSAY_TRY(mem_new(l->ctx, out, l->options.n_custom + 1, sizeof **out));
+    for (size_t i = 0; i < l->options.n_custom; i++) {
+        beton_custom *c = &(*out)[i];
+        size_t n = given[i].name != NULL ? strlen(given[i].name) : 0;
+        if (n == 0 || n >= sizeof c->name)
+            ASSAY_FAIL(ASSAY_E_INVALID, "a custom field's name has 1 to 16 characters");
+        memcpy(c->name, given[i].name, n + 1);
+        c->cell_bytes = given[i].cell_bytes;
+        c->cell_align = given[i].cell_align;
+    }
+done:
+    return status;
+}
+
 static assay_status open_files(assay_loader *l, const char *const *paths) {
     assay_status status = ASSAY_OK;
     size_t n = (size_t)l->files;
+    beton_custom *custom = NULL;
+    ASSAY_TRY(take_customs(l, &custom));
     ASSAY_TRY(mem_new(l->ctx, &l->file, n, sizeof *l->file));
     ASSAY_TRY(mem_new(l->ctx, &l->file_begin, n + 1, sizeof *l->file_begin));
     for (size_t i = 0; i < n; i++) {
         load_file *file = &l->file[i];
-        ASSAY_TRY(beton_open(&file->f, l->ctx, paths[i]));
+        ASSAY_TRY(beton_open_with(&file->f, l->ctx, paths[i], custom,
+                                  (int)l->options.n_custom));
         file->begin = l->file_begin[i];
         uint64_t samples = beton_samples(file->f);
         if (samples > UINT64_MAX / 2 - file->begin)
@@ -45,6 +69,7 @@ static assay_status open_files(assay_loader *l, const char *const *paths) {
                      "%s", paths[i]);
     }
 done:
+    mem_free(l->ctx, custom);
     return status;
 }
 
@@ -115,7 +140,7 @@ static assay_status find_fields(assay_loader *l) {
             const beton_field *here = beton_field_at(file->f, at);
             const beton_field *there = beton_field_at(first, l->file[0].field[o]);
             bool array = here->type == BETON_NDARRAY || here->type == BETON_TENSOR;
-            if (here->type != there->type ||
+            if (here->type != there->type || here->cell_bytes != there->cell_bytes ||
                 (array && memcmp(here->args, there->args, sizeof here->args) != 0)) {
                 status =
                     err_set(ASSAY_E_SHAPE, "field '%s' is of another type than in %s",

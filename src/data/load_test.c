@@ -211,6 +211,81 @@ static void test_every_field(void **state) {
     assay_loader_destroy(l);
 }
 
+/* A field of the caller's own type: its cell's bytes. */
+static void test_custom(void **state) {
+    fixture *f = *state;
+    static const beton_field fields[] = {
+        {.type = BETON_CUSTOM, .name = "own", .cell_bytes = 5, .cell_align = 1},
+        {.type = BETON_INT, .name = "label"}};
+    test_path path = test_in(&f->scratch, "custom.beton");
+    beton_writer *w;
+    assert_ok(beton_writer_create(
+        &w, f->ctx, path.text,
+        &(beton_writer_options){
+            .page_size = 4096, .samples = 9, .fields = fields, .n_fields = 2}));
+    for (uint8_t k = 0; k < 9; k++) {
+        uint8_t row[32] = {k, 1, 2, 3, (uint8_t)(k + 4)};
+        le64_put(row + beton_writer_field(w, 1)->cell_offset, k);
+        assert_ok(beton_writer_add(w, row, NULL, 0));
+    }
+    assert_ok(beton_writer_commit(w));
+    beton_writer_destroy(w);
+    assay_custom_field own = {"own", 5, 1};
+    for (int told = 0; told < 2; told++) {
+        assay_load_options o = ASSAY_LOAD_OPTIONS_INIT;
+        o.custom = &own;
+        o.n_custom = (size_t)told;
+        assay_loader *l = make(f, &path, NULL, &o);
+        assay_batch b;
+        assert_ok(assay_loader_epoch(l, 0));
+        assert_ok(assay_loader_next(l, &b));
+        assert_int_equal(b.n, 9);
+        assert_int_equal(b.column[0].dim[1], 5);
+        for (int i = 0; i < 9; i++) {
+            const uint8_t *cell = (const uint8_t *)b.column[0].data + i * 5;
+            assert_int_equal(cell[0], b.rows[i]);
+            assert_int_equal(cell[4], b.rows[i] + 4);
+            assert_int_equal(((const int64_t *)b.column[1].data)[i], b.rows[i]);
+        }
+        assay_loader_destroy(l);
+    }
+    const char *paths[] = {path.text};
+    assay_loader *l = NULL;
+    assay_load_options o = ASSAY_LOAD_OPTIONS_INIT;
+    own.name = "a name of twenty ...";
+    o.custom = &own;
+    o.n_custom = 1;
+    assert_fails(ASSAY_E_INVALID, assay_loader_create(&l, f->ctx, paths, 1, NULL, &o));
+}
+
+/* Until its index is built, and with it: the same bytes. */
+static void test_index(void **state) {
+    fixture *f = *state;
+    assay_load_options o = ASSAY_LOAD_OPTIONS_INIT;
+    o.batch = 5;
+    o.index = "none";
+    static const char pipeline[] = "image: random_resized_crop(20) | flip ; label";
+    assay_loader *l = make(f, &f->jpeg, pipeline, &o);
+    taken want[2] = {take_epoch(l, 0), take_epoch(l, 1)};
+    assay_loader_destroy(l);
+    o.index = "build";
+    l = make(f, &f->jpeg, pipeline, &o);
+    for (uint32_t i = 0; i < 2; i++) {
+        taken t = take_epoch(l, i);
+        assert_same(&want[i], &t);
+        free(t.bytes);
+        free(want[i].bytes);
+    }
+    assay_load_stats s = {.struct_size = sizeof s};
+    assay_loader_stats(l, &s);
+    assert_int_equal(s.decoded_indexed, 2 * JPEG_ROWS);
+    assay_loader_destroy(l);
+    const char *paths[] = {f->jpeg.text};
+    o.index = "/nowhere.idx";
+    assert_fails(ASSAY_E_NOTFOUND,
+                 assay_loader_create(&l, f->ctx, paths, 1, pipeline, &o));
+}
+
 static void test_threads(void **state) {
     fixture *f = *state;
     assay_load_options o = ASSAY_LOAD_OPTIONS_INIT;
@@ -754,6 +829,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_references),
         cmocka_unit_test(test_every_field),
+        cmocka_unit_test(test_custom),
+        cmocka_unit_test(test_index),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_resume),
