@@ -119,52 +119,83 @@ static const char all_steps[] =
 
 /* ---- contents ---- */
 
-/* Steps by their references, on the streams that are promised. */
+/* What steps [first, first + 3) make of an image by their references, on the streams that
+ * are promised to output `output`. */
+static void by_references(assay_ctx *ctx,
+                          const char *const step[3][2],
+                          int output,
+                          int first,
+                          uint64_t row,
+                          transform_shape shape,
+                          uint8_t *now) {
+    uint8_t next[SMALL_H * SMALL_W * 3];
+    size_t n = (size_t)(shape.height * shape.width * shape.channels);
+    for (int s = 0; s < 3; s++) {
+        const data_transform *t;
+        transform_plan p = {.ctx = ctx, .in = shape};
+        assert_ok(transform_find(&t, step[s][0]));
+        assert_ok(transform_args_parse(&p, t, step[s][1], strlen(step[s][1])));
+        assert_ok(t->plan(&p));
+        uint32_t stream = (uint32_t)(RNG_TRANSFORM + 1000 * output + first + s);
+        transform_sample at = {
+            .r = rng_at(77, stream, 5, row), .seed = 77, .sample = row, .epoch = 5};
+        t->reference(&p, &at, now, next);
+        memcpy(now, next, n);
+        if (t->unplan != NULL)
+            t->unplan(&p);
+        transform_args_free(&p);
+    }
+}
+
+/* Folded passes, passes that can't be folded, and both behind a window. */
 static void test_against_references(void **state) {
     fixture *f = *state;
-    static const char *const names[] = {"flip", "translate", "cutout"};
-    static const char *const args[] = {"0.5", "2", "4"};
-    assay_load_options o = ASSAY_LOAD_OPTIONS_INIT;
-    o.batch = 16;
-    o.seed = 77;
-    assay_loader *l =
-        make(f, &f->raw, "label\nx = image: flip(0.5) | translate(2) | cutout(4)", &o);
-    assay_batch b;
-    assert_ok(assay_loader_epoch(l, 5));
-    assert_ok(assay_loader_next(l, &b));
-    assert_int_equal(b.n, 16);
-    assert_int_equal(b.columns, 2);
-    assert_string_equal(b.column[1].name, "x");
-    assert_int_equal(b.column[1].dtype, ASSAY_U8);
-    assert_int_equal(b.column[1].ndim, 4);
-    assert_int_equal(b.column[1].dim[1], SMALL_H);
-    assert_int_equal(b.column[1].dim[2], SMALL_W);
-    for (int i = 0; i < b.n; i++) {
-        uint8_t now[SMALL_H * SMALL_W * 3], next[sizeof now];
-        for (size_t k = 0; k < sizeof now; k++)
-            now[k] = beton_pixel(1, b.rows[i], k);
-        for (uint32_t s = 0; s < 3; s++) {
-            const data_transform *t;
-            transform_plan p = {.ctx = f->ctx, .in = {SMALL_H, SMALL_W, 3}};
-            assert_ok(transform_find(&t, names[s]));
-            assert_ok(transform_args_parse(&p, t, args[s], strlen(args[s])));
-            assert_ok(t->plan(&p));
-            transform_sample at = {.r =
-                                       rng_at(77, RNG_TRANSFORM + 1000 + s, 5, b.rows[i]),
-                                   .seed = 77,
-                                   .sample = b.rows[i],
-                                   .epoch = 5};
-            t->reference(&p, &at, now, next);
-            memcpy(now, next, sizeof now);
-            if (t->unplan != NULL)
-                t->unplan(&p);
-            transform_args_free(&p);
+    static const char *const steps[][3][2] = {
+        {{"flip", "0.5"}, {"translate", "2"}, {"cutout", "4"}},
+        {{"cutout", "4"}, {"translate", "3, repeat"}, {"flip", "0.5"}},
+        {{"translate", "2, fill=9"}, {"translate", "1"}, {"vertical_flip", "0.5"}},
+        {{"flip", "0.5"}, {"vertical_flip", "0.5"}, {"flip", "0.5"}},
+        {{"flip", "1"}, {"solarize", "100, p=0.5"}, {"cutout", "3, fill=7"}}};
+    for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+        char text[400];
+        assay_batch b;
+        assay_load_options o = ASSAY_LOAD_OPTIONS_INIT;
+        o.batch = 64;
+        o.seed = 77;
+        const char *const(*s)[2] = steps[k];
+        (void)snprintf(text, sizeof text,
+                       "x = image: %s(%s) | %s(%s) | %s(%s)\nbase = image: resize(8)\n"
+                       "y = image: resize(8) | %s(%s) | %s(%s) | %s(%s); label",
+                       s[0][0], s[0][1], s[1][0], s[1][1], s[2][0], s[2][1], s[0][0],
+                       s[0][1], s[1][0], s[1][1], s[2][0], s[2][1]);
+        assay_loader *l = make(f, &f->raw, text, &o);
+        assert_ok(assay_loader_epoch(l, 5));
+        assert_ok(assay_loader_next(l, &b));
+        assert_int_equal(b.n, 64);
+        assert_int_equal(b.columns, 4);
+        assert_string_equal(b.column[2].name, "y");
+        assert_int_equal(b.column[0].dtype, ASSAY_U8);
+        assert_int_equal(b.column[0].dim[1], SMALL_H);
+        assert_int_equal(b.column[0].dim[2], SMALL_W);
+        for (int i = 0; i < b.n; i++) {
+            uint8_t now[SMALL_H * SMALL_W * 3], small[8 * 8 * 3];
+            for (size_t x = 0; x < sizeof now; x++)
+                now[x] = beton_pixel(1, b.rows[i], x);
+            by_references(f->ctx, s, 0, 0, b.rows[i],
+                          (transform_shape){SMALL_H, SMALL_W, 3}, now);
+            assert_memory_equal(
+                now, (const uint8_t *)b.column[0].data + (size_t)i * sizeof now,
+                sizeof now);
+            memcpy(small, (const uint8_t *)b.column[1].data + (size_t)i * sizeof small,
+                   sizeof small);
+            by_references(f->ctx, s, 2, 1, b.rows[i], (transform_shape){8, 8, 3}, small);
+            assert_memory_equal(
+                small, (const uint8_t *)b.column[2].data + (size_t)i * sizeof small,
+                sizeof small);
+            assert_int_equal(((const int64_t *)b.column[3].data)[i], b.rows[i] % 7);
         }
-        assert_memory_equal(
-            now, (const uint8_t *)b.column[1].data + (size_t)i * sizeof now, sizeof now);
-        assert_int_equal(((const int64_t *)b.column[0].data)[i], b.rows[i] % 7);
+        assay_loader_destroy(l);
     }
-    assay_loader_destroy(l);
 }
 
 static void test_every_field(void **state) {

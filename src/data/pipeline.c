@@ -12,9 +12,10 @@ static const struct preset {
     {"rrc224-f32", "image: random_resized_crop(224, scale=0.08:1) | flip(0.5) | "
                    "normalize(imagenet) ; label"},
     {"rrc224-u8", "image: random_resized_crop(224, scale=0.08:1) | flip(0.5) ; label"},
-    {"cifar-f32",
-     "image: flip(0.5) | translate(2) | cutout(4) | normalize(cifar10) ; label"},
-    {"cifar-u8", "image: flip(0.5) | translate(2) | cutout(4) ; label"},
+    {"cifar-f32", "image: flip(0.5) | translate(2, fill=125:122:113) | "
+                  "cutout(4, fill=125:122:113) | normalize(cifar10) ; label"},
+    {"cifar-u8", "image: flip(0.5) | translate(2, fill=125:122:113) | "
+                 "cutout(4, fill=125:122:113) ; label"},
 };
 
 const char *assay_pipeline_preset(const char *name) {
