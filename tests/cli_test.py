@@ -236,6 +236,25 @@ class Data(Packed):
         self.assertIn("flip", self.refused(2, "bench", "load", self.beton,
                                            "--pipeline", "image: flop").err)
 
+    def test_export(self):
+        folder, shards = self.dir / "exported", self.dir / "shards"
+        done = self.good("export", self.beton, folder)
+        self.assertIn("100 rows in", done.out)
+        self.assertTrue((folder / "classes.json").is_file())
+        self.assertIn("--force", self.refused(2, "export", self.beton, folder).err)
+        self.good("export", self.beton, folder, "-f", "--limit=3")
+        document = json.loads(self.good("export", self.beton, shards, "--to=webdataset",
+                                        "--shard-rows=30", "--json").out)
+        self.assertEqual((document["schema"], document["rows"]), ("assay.export/1", 100))
+        again = self.dir / "again.beton"
+        hashes = [json.loads(self.good("info", f, "--json").out)["sha256"]
+                  for f in (self.beton, again)
+                  if f.exists() or self.good("pack", shards, f)]
+        self.assertEqual(hashes[0], hashes[1])
+        self.refused(2, "export", self.beton, self.dir / "x", "--split=no-such")
+        self.refused(2, "export", self.dir / "absent.beton", self.dir / "x")
+        self.assertFalse([f for f in self.dir.iterdir() if ".tmp" in f.name])
+
     def test_verify(self):
         self.assertIn("nothing wrong", self.good("verify", self.beton).out)
         self.assertTrue(json.loads(self.good("verify", self.beton, "--quick", "--json").out))

@@ -92,6 +92,41 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_index(assay_ctx *ctx, const char *
                                                     const assay_index_options *options,
                                                     assay_index_result *result);
 
+/* ---- exporting ---- */
+
+typedef struct assay_export_options {
+    size_t struct_size;
+    const char *to;        /**< exporter's name: "folder" (also for NULL), "webdataset" */
+    const char *split;     /**< export this split alone; NULL: all */
+    int64_t limit;         /**< at most this many rows per split; 0: all */
+    uint64_t shard_bytes;  /**< of "webdataset": a new shard begins at this size; 0: 1 GiB */
+    int64_t shard_rows;    /**< of "webdataset": rows in a shard; 0: no limit */
+    int force;             /**< replace a folder that an export wrote, or an empty one */
+} assay_export_options;
+#define ASSAY_EXPORT_OPTIONS_INIT \
+    { .struct_size = sizeof(assay_export_options) }
+
+typedef struct assay_export_result {
+    uint64_t rows, files, bytes;
+} assay_export_result;
+
+/** Writes what a .beton holds into a new folder: images in folders by class, or tar shards. JPEG
+ *  bytes come out as they are stored, raw pixels as PNG. Packing the folder gives the same images,
+ *  labels, classes and splits. The folder appears whole or not at all; its bytes depend on the file
+ *  and the options only. docs/sources.md says how other columns are written.
+ *  @param out  the folder to make   @param result  filled; may be NULL
+ *  @errors INVALID (options, unwritable or existing output), NOTFOUND, FORMAT (bad file),
+ *  UNSUPPORTED (a column that the form can't hold), NOSPC, NOMEM, CANCELLED
+ *  @threads one   @cost O(file) */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_export(assay_ctx *ctx, const char *path, const char *out,
+                                                     const assay_export_options *options,
+                                                     assay_export_result *result);
+
+/** The names of the exporters, with their summaries. Static; NULL behind the last. @threads safe */
+ASSAY_API size_t assay_exporter_count(void);
+ASSAY_API const char *assay_exporter_name(size_t i);
+ASSAY_API const char *assay_exporter_summary(size_t i);
+
 /* ---- looking inside a .beton ---- */
 
 /** JSON describing the file: version, page_size, num_samples, fields[] {name, type, shape, dtype},

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/options.h"
+#include "data/values.h"
 #include "file/atomic.h"
 
 #include <errno.h>
@@ -14,9 +15,16 @@
 
 enum { PATH_BYTES = 4096, DEPTH = 4, KEY_BYTES = 128 };
 
-/* Names, sizes and times of all files below a path. Hidden files belong to nobody. */
-static assay_status
-add_files(hash_sha256 *s, assay_ctx *ctx, const char *path, int depth) {
+static bool is_same_folder(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+/* Names, sizes and times of all files below a path. Hidden files belong to nobody, and
+ * what lies in the folder `without` is our own. */
+static assay_status add_files(
+    hash_sha256 *s, assay_ctx *ctx, const char *path, int depth, const char *without) {
     assay_status status = ASSAY_OK;
     os_names names = {.ctx = ctx};
     struct stat st;
@@ -43,8 +51,10 @@ add_files(hash_sha256 *s, assay_ctx *ctx, const char *path, int depth) {
         int n = snprintf(below, sizeof below, "%s/%s", path, names.name[i]);
         if (n < 0 || n >= (int)sizeof below)
             ASSAY_FAIL(ASSAY_E_INVALID, "path of more than %d bytes", PATH_BYTES - 1);
+        if (is_same_folder(below, without))
+            continue;
         hash_sha256_str(s, names.name[i]);
-        ASSAY_TRY(add_files(s, ctx, below, depth + 1));
+        ASSAY_TRY(add_files(s, ctx, below, depth + 1, without));
     }
     hash_sha256_str(s, "end");
 done:
@@ -52,33 +62,53 @@ done:
     return status;
 }
 
-/* A file alone, and those beside it that an importer may look for: labels, class names.
- */
-static assay_status add_source(hash_sha256 *s, assay_ctx *ctx, const char *source) {
+/* Whether an importer may look at a file beside the source: labels, class names. */
+static bool is_companion(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return strstr(name, "labels") != NULL || strncmp(name, "classes.", 8) == 0 ||
+           (dot != NULL && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".npy") == 0));
+}
+
+/* A list of files that lie in its folder: all of that counts. */
+static bool stands_for_folder(const char *source) {
+    static const char *const ends[] = {".csv", ".tsv", ".jsonl", ".ndjson"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (strstr(source, ends[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* A file alone, and those beside it that an importer may look for. */
+static assay_status
+add_source(hash_sha256 *s, assay_ctx *ctx, const char *source, const char *without) {
     assay_status status = ASSAY_OK;
     os_names names = {.ctx = ctx};
     char folder[PATH_BYTES] = ".", path[PATH_BYTES];
     const char *slash = strrchr(source, '/');
     if (os_is_dir(source))
-        return add_files(s, ctx, source, 0);
-    ASSAY_TRY(add_files(s, ctx, source, 0));
+        return add_files(s, ctx, source, 0, without);
+    ASSAY_TRY(add_files(s, ctx, source, 0, without));
     if (slash != NULL) {
         int n =
             snprintf(folder, sizeof folder, "%.*s", (int)(slash - source) + 1, source);
         if (n < 0 || n >= (int)sizeof folder)
             ASSAY_FAIL(ASSAY_E_INVALID, "path of more than %d bytes", PATH_BYTES - 1);
     }
+    if (stands_for_folder(source)) {
+        hash_sha256_str(s, value_base(source));
+        return add_files(s, ctx, folder, 0, without);
+    }
     ASSAY_TRY(os_list_dir(ctx, folder, &names));
     for (size_t i = 0; i < names.count; i++) {
-        const char *name = names.name[i], *dot = strrchr(name, '.');
-        if (strstr(name, "labels") == NULL && (dot == NULL || strcmp(dot, ".txt") != 0))
+        const char *name = names.name[i];
+        if (!is_companion(name))
             continue;
         int n = snprintf(path, sizeof path, "%s/%s", folder, name);
         if (n < 0 || n >= (int)sizeof path)
             ASSAY_FAIL(ASSAY_E_INVALID, "path of more than %d bytes", PATH_BYTES - 1);
         hash_sha256_str(s, name);
         if (!os_is_dir(path))
-            ASSAY_TRY(add_files(s, ctx, path, 0));
+            ASSAY_TRY(add_files(s, ctx, path, 0, without));
     }
 done:
     os_names_free(&names);
@@ -88,11 +118,12 @@ done:
 static assay_status source_key(char key[KEY_BYTES],
                                assay_ctx *ctx,
                                const char *source,
+                               const char *packed,
                                const assay_pack_options *o) {
     assay_status status = ASSAY_OK;
     hash_sha256 s;
     uint8_t digest[32];
-    char hex[65];
+    char hex[65], own[IMPORT_PATH_BYTES];
     hash_sha256_init(&s);
     hash_sha256_str(&s, assay_version());
     hash_sha256_str(&s, o->from != NULL ? o->from : "");
@@ -108,7 +139,8 @@ static assay_status source_key(char key[KEY_BYTES],
     hash_sha256_u64(&s, o->seed);
     hash_sha256_u64(&s, (uint64_t)o->shuffle);
     hash_sha256_str(&s, o->rows != NULL ? o->rows : "");
-    ASSAY_TRY(add_source(&s, ctx, source));
+    ASSAY_TRY(value_folder(own, packed));
+    ASSAY_TRY(add_source(&s, ctx, source, own));
     hash_sha256_end(&s, digest);
     hash_hex(hex, digest);
     snprintf(key, KEY_BYTES, "packed from 1 %s\n", hex);
@@ -164,7 +196,7 @@ assay_status dataset_open_any(dataset **out,
         status = ASSAY_E_NOTFOUND;
         goto done;
     }
-    ASSAY_TRY(source_key(key, ctx, source, &o));
+    ASSAY_TRY(source_key(key, ctx, source, packed, &o));
     if (os_exists(packed) && same_key(ctx, key_path, key)) {
         ASSAY_TRY(dataset_open(out, ctx, packed));
         goto done;

@@ -109,6 +109,51 @@ static inline void put_buf(const test_scratch *s, const char *name, buf *b) {
     buf_free(b);
 }
 
+/* A member's header, by ustar. */
+static inline void test_tar_header(buf *b, const char *name, char type, uint64_t bytes) {
+    uint8_t h[512] = {0};
+    unsigned sum = 0;
+    memcpy(h, name, strlen(name) < 100 ? strlen(name) : 100);
+    snprintf((char *)h + 100, 8, "0000644");
+    snprintf((char *)h + 108, 8, "0000000");
+    snprintf((char *)h + 116, 8, "0000000");
+    for (int i = 0; i < 11; i++)
+        h[124 + i] = (uint8_t)('0' + (bytes >> 3 * (10 - i) & 7));
+    snprintf((char *)h + 136, 12, "00000000000");
+    h[156] = (uint8_t)type;
+    memcpy(h + 257,
+           "ustar\0"
+           "00",
+           8);
+    memset(h + 148, ' ', 8);
+    for (size_t i = 0; i < 512; i++)
+        sum += h[i];
+    snprintf((char *)h + 148, 8, "%06o", sum);
+    buf_add(b, h, 512);
+}
+
+static inline void tar_member_put(buf *b, const char *name, const void *data, size_t n) {
+    static const uint8_t zeros[512] = {0};
+    size_t long_name = strlen(name) + 1;
+    if (long_name > 101) { /* as GNU tar writes it */
+        test_tar_header(b, "././@LongLink", 'L', long_name);
+        buf_add(b, name, long_name);
+        buf_add(b, zeros, (512 - long_name % 512) % 512);
+    }
+    test_tar_header(b, name, '0', n);
+    buf_add(b, data, n);
+    buf_add(b, zeros, (512 - n % 512) % 512);
+}
+
+static inline void test_tar_text(buf *b, const char *name, const char *text) {
+    tar_member_put(b, name, text, strlen(text));
+}
+
+static inline void test_tar_end(buf *b) {
+    static const uint8_t zeros[1024] = {0};
+    buf_add(b, zeros, sizeof zeros);
+}
+
 /* A source that is open. */
 typedef struct test_source {
     const data_importer *importer;

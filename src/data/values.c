@@ -149,6 +149,21 @@ assay_status value_path(char out[IMPORT_PATH_BYTES], const char *text, size_t n)
     return used > 0 ? ASSAY_OK : err_set(ASSAY_E_INVALID, "an empty path");
 }
 
+void value_file_name(char *out, size_t room, const char *text) {
+    size_t n = strlen(text);
+    if (n > room - 1)
+        for (n = room - 1; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80;)
+            n--;
+    for (size_t i = 0; i < n; i++) {
+        bool bad = (unsigned char)text[i] < 0x20 || text[i] == '/' || text[i] == 0x7F ||
+                   (i == 0 && text[i] == '.');
+        out[i] = bad ? '_' : text[i];
+    }
+    if (n == 0)
+        out[n++] = '_';
+    out[n] = '\0';
+}
+
 const char *value_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;

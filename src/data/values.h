@@ -29,6 +29,9 @@ ASSAY_MUST_CHECK assay_status value_path(char out[IMPORT_PATH_BYTES],
 /* The folder that a file lies in, "." for none. */
 ASSAY_MUST_CHECK assay_status value_folder(char out[IMPORT_PATH_BYTES], const char *path);
 const char *value_base(const char *path);
+/* A text as the name of one file or folder, into `out`: control characters and slashes
+ * become '_', as does a dot in front; cut at `room` - 1 bytes, between characters. */
+void value_file_name(char *out, size_t room, const char *text);
 /* ".jpg", ".jpeg", ".png", in any case: of a name with or without folders. */
 bool value_is_image(const char *name);
 /* Whether a name ends in that, in any case. */

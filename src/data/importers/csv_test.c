@@ -197,8 +197,8 @@ static void refuses(void **unused) {
 
 static void reads_sst2(void **unused) {
     (void)unused;
-    assay_ctx *ctx = test_ctx(1);
     test_path p = test_shared("data/text/sst2_sent_dev.tsv");
+    assay_ctx *ctx = test_ctx(1);
     test_source o;
     assert_ok(test_source_open(&o, ctx, p.text));
     assert_int_equal(o.list.rows, 872);

@@ -1,8 +1,11 @@
 /* A folder of images: SRC/class/x.jpg, or SRC/train/class/x.jpg beside SRC/test or
- * SRC/val. A sample's id is its path below SRC, so the list is all the state there is. */
+ * SRC/val. A sample's id is its path below SRC, so the list is all the state there is.
+ * Classes are in name order, or in that of a classes.txt or classes.json in SRC. */
 #include "data/importer.h"
 
 #include "base/os.h"
+#include "data/labels.h"
+#include "data/values.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -27,19 +30,6 @@ typedef struct walk {
     uint64_t others; /* files that are no images */
     char first_other[256];
 } walk;
-
-static bool has_image_name(const char *name) {
-    static const char *const known[] = {".jpg", ".jpeg", ".png"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof known / sizeof known[0]; i++) {
-        const char *a = dot, *b = known[i];
-        while (*a != '\0' && tolower((unsigned char)*a) == *b)
-            a++, b++;
-        if (*a == '\0' && *b == '\0')
-            return true;
-    }
-    return false;
-}
 
 static assay_status is_dir(bool *out, const char *root, const char *rel) {
     char path[IMPORT_PATH_BYTES];
@@ -110,7 +100,7 @@ static assay_status count_images(walk *w, class_dir *c, const char *rel) {
     for (size_t f = 0; f < files.count; f++) {
         if (files.name[f][0] == '.')
             continue;
-        if (has_image_name(files.name[f])) {
+        if (value_is_image(files.name[f])) {
             c->images++;
             continue;
         }
@@ -120,6 +110,12 @@ static assay_status count_images(walk *w, class_dir *c, const char *rel) {
 done:
     os_names_free(&files);
     return status;
+}
+
+/* Files that say something of the images: no strangers among them. */
+static bool is_about_the_source(const char *name) {
+    return strcmp(name, "classes.txt") == 0 || strcmp(name, "classes.json") == 0 ||
+           strcmp(name, "rows.csv") == 0;
 }
 
 /* Lists the class folders below root/prefix; prefix is "" or ends in a slash. */
@@ -136,7 +132,8 @@ static assay_status find_classes(walk *w, import_split split, const char *prefix
         ASSAY_TRY(below(rel, prefix, names.name[i]));
         ASSAY_TRY(is_dir(&dir, w->root, rel));
         if (!dir) {
-            count_other(w, rel);
+            if (prefix[0] != '\0' || !is_about_the_source(names.name[i]))
+                count_other(w, rel);
             continue;
         }
         if (w->dirs == w->cap)
@@ -218,11 +215,63 @@ done:
     return status;
 }
 
+/* A class's name and the name of its folder, which may hold fewer characters. */
+typedef struct known_class {
+    char folder[200];
+    int32_t label;
+} known_class;
+
+static int by_folder(const void *a, const void *b) {
+    const known_class *x = a, *y = b;
+    int c = strcmp(x->folder, y->folder);
+    return c != 0 ? c : (x->label > y->label) - (x->label < y->label);
+}
+
+static int is_folder(const void *name, const void *b) {
+    return strcmp(name, ((const known_class *)b)->folder);
+}
+
+/* Numbers the classes as a classes.txt or classes.json in the source does, if there is
+ * one that names all folders with images. */
+static assay_status number_as_told(walk *w, import_list *list, bool *told) {
+    assay_status status = ASSAY_OK;
+    known_class *known = NULL;
+    ASSAY_TRY(label_read_classes(list, w->root));
+    *told = list->classes > 0;
+    if (!*told)
+        return ASSAY_OK;
+    ASSAY_TRY(mem_new(w->ctx, &known, list->classes, sizeof *known));
+    for (size_t c = 0; c < list->classes; c++) {
+        value_file_name(known[c].folder, sizeof known[c].folder, list->class_name[c]);
+        known[c].label = (int32_t)c;
+    }
+    qsort(known, list->classes, sizeof *known, by_folder);
+    for (size_t i = 0; i < w->dirs && *told; i++) {
+        const known_class *k =
+            bsearch(w->dir[i].name, known, list->classes, sizeof *known, is_folder);
+        *told = k != NULL || w->dir[i].images == 0;
+        w->dir[i].label = k != NULL ? k->label : -1;
+    }
+    if (*told)
+        goto done;
+    while (list->classes > 0)
+        mem_free(w->ctx, list->class_name[--list->classes]);
+    for (size_t i = 0; i < w->dirs; i++)
+        w->dir[i].label = -1;
+    ASSAY_TRY(import_note(list, "the file of class names does not name all folders and "
+                                "was passed over"));
+done:
+    mem_free(w->ctx, known);
+    return status;
+}
+
 /* Numbers the classes that hold images, in name order. */
 static assay_status number_classes(walk *w, import_list *list) {
     assay_status status = ASSAY_OK;
+    bool told;
     qsort(w->dir, w->dirs, sizeof *w->dir, by_name);
-    for (size_t i = 0, end; i < w->dirs; i = end) {
+    ASSAY_TRY(number_as_told(w, list, &told));
+    for (size_t i = 0, end; i < w->dirs && !told; i = end) {
         uint64_t images = 0;
         for (end = i; end < w->dirs && strcmp(w->dir[i].name, w->dir[end].name) == 0;
              end++)
@@ -252,7 +301,7 @@ static assay_status add_rows(const walk *w, import_list *list, import_split spli
         ASSAY_TRY(import_path(path, w->root, rel));
         ASSAY_TRY(os_list_dir(w->ctx, path, &files));
         for (size_t f = 0; f < files.count; f++) {
-            if (files.name[f][0] == '.' || !has_image_name(files.name[f]))
+            if (files.name[f][0] == '.' || !value_is_image(files.name[f]))
                 continue;
             ASSAY_TRY(import_path(path, rel, files.name[f]));
             ASSAY_TRY(import_add(list, split, c->label, 0, path));

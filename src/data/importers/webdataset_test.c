@@ -6,60 +6,22 @@
 
 #include "file/npy.h"
 
-/* A member's header, by ustar. */
-static void tar_header(buf *b, const char *name, char type, uint64_t bytes) {
-    uint8_t h[512] = {0};
-    unsigned sum = 0;
-    snprintf((char *)h, 100, "%s", name);
-    snprintf((char *)h + 100, 8, "0000644");
-    snprintf((char *)h + 108, 8, "0000000");
-    snprintf((char *)h + 116, 8, "0000000");
-    snprintf((char *)h + 124, 12, "%011llo", (unsigned long long)bytes);
-    snprintf((char *)h + 136, 12, "00000000000");
-    h[156] = (uint8_t)type;
-    memcpy(h + 257,
-           "ustar\0"
-           "00",
-           8);
-    memset(h + 148, ' ', 8);
-    for (size_t i = 0; i < 512; i++)
-        sum += h[i];
-    snprintf((char *)h + 148, 8, "%06o", sum);
-    buf_add(b, h, 512);
-}
-
-static void tar_put(buf *b, const char *name, const void *data, size_t n) {
-    static const uint8_t zeros[512] = {0};
-    tar_header(b, name, '0', n);
-    buf_add(b, data, n);
-    buf_add(b, zeros, (512 - n % 512) % 512);
-}
-
-static void tar_text(buf *b, const char *name, const char *text) {
-    tar_put(b, name, text, strlen(text));
-}
-
-static void tar_end(buf *b) {
-    static const uint8_t zeros[1024] = {0};
-    buf_add(b, zeros, sizeof zeros);
-}
-
 /* Samples first .. first + n - 1: an image of a few bytes, a class, two more columns. */
 static void tar_samples(buf *b, size_t n, size_t first) {
     char name[64], text[64];
     for (size_t k = first; k < first + n; k++) {
         snprintf(name, sizeof name, "set/%06zu.jpg", k);
         snprintf(text, sizeof text, "\xff\xd8 image %zu", k);
-        tar_text(b, name, text);
+        test_tar_text(b, name, text);
         snprintf(name, sizeof name, "set/%06zu.cls", k);
         snprintf(text, sizeof text, "%zu\n", k % 3);
-        tar_text(b, name, text);
+        test_tar_text(b, name, text);
         snprintf(name, sizeof name, "set/%06zu.json", k);
         snprintf(text, sizeof text, "{\"k\": %zu}", k);
-        tar_text(b, name, text);
+        test_tar_text(b, name, text);
         snprintf(name, sizeof name, "set/%06zu.txt", k);
         snprintf(text, sizeof text, "caption %zu", k);
-        tar_text(b, name, text);
+        test_tar_text(b, name, text);
     }
 }
 
@@ -67,7 +29,7 @@ static void put_shard(const test_scratch *s, const char *name, size_t n, size_t 
     assay_ctx *ctx = test_ctx(1);
     buf b = buf_make(ctx);
     tar_samples(&b, n, first);
-    tar_end(&b);
+    test_tar_end(&b);
     put_buf(s, name, &b);
     assay_ctx_destroy(ctx);
 }
@@ -146,7 +108,7 @@ static void unpacks(void **unused) {
     test_source o;
     buf b = buf_make(ctx), packed = buf_make(ctx);
     tar_samples(&b, 7, 0);
-    tar_end(&b);
+    test_tar_end(&b);
     gzip_stored(&packed, b.data, b.len);
     put_in(&s, "train-0.tar.gz", packed.data, packed.len);
     assert_ok(test_source_open(&o, ctx, s.folder));
@@ -180,7 +142,7 @@ static void says_where_a_shard_ends(void **unused) {
     test_scratch s = test_scratch_begin();
     buf b = buf_make(ctx);
     tar_samples(&b, 3, 0);
-    tar_end(&b);
+    test_tar_end(&b);
     /* in the data of the third sample's image: members are of 1,024 bytes */
     put_in(&s, "x.tar", b.data, 8 * 1024 + 520);
     assert_refused(ctx, test_in(&s, "x.tar").text, ASSAY_E_FORMAT,
@@ -192,7 +154,7 @@ static void says_where_a_shard_ends(void **unused) {
                    "byte 4,116 of 4,608; 1 samples read, last 'set/000000'");
     /* larger than all that is left */
     buf_clear(&b);
-    tar_header(&b, "a.jpg", '0', 077777777777);
+    test_tar_header(&b, "a.jpg", '0', 077777777777);
     put_in(&s, "x.tar", b.data, b.len);
     assert_refused(ctx, test_in(&s, "x.tar").text, ASSAY_E_FORMAT, "ends early",
                    "byte 512 of 8,589,935,103; 0 samples read");
@@ -211,7 +173,7 @@ static void says_where_a_shard_ends(void **unused) {
 
 static void refused(
     assay_ctx *ctx, const test_scratch *s, buf *b, const char *what, const char *where) {
-    tar_end(b);
+    test_tar_end(b);
     put_in(s, "x.tar", b->data, b->len);
     assert_refused(ctx, test_in(s, "x.tar").text, ASSAY_E_FORMAT, what, where);
     buf_clear(b);
@@ -223,48 +185,48 @@ static void refuses(void **unused) {
     test_scratch s = test_scratch_begin();
     buf b = buf_make(ctx);
     tar_samples(&b, 2, 0);
-    tar_text(&b, "set/2.jpg", "x");
-    tar_text(&b, "set/2.cls", "1");
-    tar_text(&b, "set/2.txt", "x");
+    test_tar_text(&b, "set/2.jpg", "x");
+    test_tar_text(&b, "set/2.cls", "1");
+    test_tar_text(&b, "set/2.txt", "x");
     refused(ctx, &s, &b, "no member .json", "x.tar: set/2");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "2.jpg", "x");
-    tar_text(&b, "2.cls", "1");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "2.jpg", "x");
+    test_tar_text(&b, "2.cls", "1");
     refused(ctx, &s, &b, "no member .cls", "x.tar: 1");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "1.cls", "dog");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "1.cls", "dog");
     refused(ctx, &s, &b, "'dog' in .cls is not a class number", "x.tar: 1");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "1.cls", "-1");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "1.cls", "-1");
     refused(ctx, &s, &b, "label -1", "x.tar: 1");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "1.cls", "");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "1.cls", "");
     refused(ctx, &s, &b, "'' in .cls", "x.tar: 1");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "1.jpg", "x");
     refused(ctx, &s, &b, "'1.jpg' is there twice", "x.tar, byte 1024");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "1.png", "x");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "1.png", "x");
     refused(ctx, &s, &b, "two images", "x.tar: 1");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "2.jpg", "x");
-    tar_text(&b, "1.cls", "0");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "2.jpg", "x");
+    test_tar_text(&b, "1.cls", "0");
     refused(ctx, &s, &b, "two samples have the key '1'", "x.tar");
-    tar_text(&b, "../../etc/passwd.jpg", "x");
+    test_tar_text(&b, "../../etc/passwd.jpg", "x");
     refused(ctx, &s, &b, "leads out of the archive", "x.tar, byte 0");
-    tar_text(&b, "a/../../b.jpg", "x");
+    test_tar_text(&b, "a/../../b.jpg", "x");
     refused(ctx, &s, &b, "leads out of the archive", "x.tar, byte 0");
-    tar_text(&b, "/etc/passwd.jpg", "x");
+    test_tar_text(&b, "/etc/passwd.jpg", "x");
     refused(ctx, &s, &b, "leads out of the archive", "x.tar, byte 0");
-    tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "1.jpg", "x");
     b.data[512 + 40] = 'x';
     b.data[3] = 'y';
     refused(ctx, &s, &b, "not a tar archive", "x.tar: byte 0");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "2.jpg", "x");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "2.jpg", "x");
     b.data[1024 + 5] = 'y';
     refused(ctx, &s, &b, "header is damaged", "x.tar: byte 1024");
-    tar_end(&b);
+    test_tar_end(&b);
     refused(ctx, &s, &b, "no rows found", "x.tar");
     /* patterns that are none, files that are not there */
     assert_refused(ctx, test_in(&s, "x-{9..1}.tar").text, ASSAY_E_INVALID, "braces", "");
@@ -283,30 +245,30 @@ static void passes_over(void **unused) {
     test_source o;
     buf b = buf_make(ctx);
     import_image im = {.ctx = ctx};
-    tar_header(&b, "./", '5', 0);
-    tar_header(&b, "./link.jpg", '2', 0);
-    tar_text(&b, "./.hidden.jpg", "x");
-    tar_text(&b, "./readme", "x");
-    tar_text(&b, "__meta__", "x");
+    test_tar_header(&b, "./", '5', 0);
+    test_tar_header(&b, "./link.jpg", '2', 0);
+    test_tar_text(&b, "./.hidden.jpg", "x");
+    test_tar_text(&b, "./readme", "x");
+    test_tar_text(&b, "__meta__", "x");
     /* a name by GNU, and one by pax, longer than a header holds */
     char name[300], record[400];
     memset(name, 'n', sizeof name);
     memcpy(name + 200, ".jpg", 5);
-    tar_header(&b, "././@LongLink", 'L', 205);
+    test_tar_header(&b, "././@LongLink", 'L', 205);
     buf_add(&b, name, 205);
     for (size_t i = 205; i < 512; i++)
         buf_add(&b, "", 1);
-    tar_text(&b, "cut", "one");
+    test_tar_text(&b, "cut", "one");
     name[0] = 'm';
     int n = snprintf(record, sizeof record, "214 path=%s\n", name);
     assert_int_equal(n, 214);
-    tar_header(&b, "PaxHeader", 'x', 214);
+    test_tar_header(&b, "PaxHeader", 'x', 214);
     buf_add(&b, record, 214);
     for (size_t i = 214; i < 512; i++)
         buf_add(&b, "", 1);
-    tar_text(&b, "cut", "two");
-    tar_text(&b, "empty.png", "");
-    tar_end(&b);
+    test_tar_text(&b, "cut", "two");
+    test_tar_text(&b, "empty.png", "");
+    test_tar_end(&b);
     put_buf(&s, "x.tar", &b);
     assert_ok(test_source_open(&o, ctx, test_in(&s, "x.tar").text));
     assert_true(o.list.no_label);
@@ -339,7 +301,7 @@ static void tar_npy(buf *b,
     size_t n;
     assert_ok(npy_put(ctx, p.text, dtype, ndim, dim, data));
     uint8_t *bytes = test_get(ctx, p.text, &n);
-    tar_put(b, name, bytes, n);
+    tar_member_put(b, name, bytes, n);
     mem_free(ctx, bytes);
     assay_ctx_destroy(ctx);
 }
@@ -363,11 +325,11 @@ static void arrays(void **unused) {
         snprintf(name, sizeof name, "%d.score.npy", k);
         tar_npy(&b, &s, name, ASSAY_F64, 0, NULL, &real);
         snprintf(name, sizeof name, "%d.extra.json", k);
-        tar_text(&b, name, k == 0 ? "[1, 2]" : "[1, 2");
+        test_tar_text(&b, name, k == 0 ? "[1, 2]" : "[1, 2");
         snprintf(name, sizeof name, "%d.data.bin", k);
-        tar_text(&b, name, "bytes");
+        test_tar_text(&b, name, "bytes");
     }
-    tar_end(&b);
+    test_tar_end(&b);
     put_buf(&s, "x.tar", &b);
     assert_ok(test_source_open(&o, ctx, test_in(&s, "x.tar").text));
     assert_true(o.list.no_image && o.list.no_label);
@@ -401,10 +363,10 @@ static void arrays(void **unused) {
     tar_npy(&b, &s, "p.npy", ASSAY_F32, 2, shape, f);
     tar_npy(&b, &s, "q.npy", ASSAY_F32, 2, other, f);
     refused(ctx, &s, &b, "<f4 [2,3], and <f4 [3,2] in 'q'", "x.tar: p");
-    tar_text(&b, "p.npy", "no array");
+    test_tar_text(&b, "p.npy", "no array");
     refused(ctx, &s, &b, "not a .npy", "x.tar: p");
-    tar_text(&b, "p.a-name-that-is-too-long", "x");
-    tar_end(&b);
+    test_tar_text(&b, "p.a-name-that-is-too-long", "x");
+    test_tar_end(&b);
     put_in(&s, "x.tar", b.data, b.len);
     assert_refused(ctx, test_in(&s, "x.tar").text, ASSAY_E_INVALID, "16 characters",
                    "x.tar");
@@ -420,14 +382,14 @@ static void tables(void **unused) {
     test_scratch s = test_scratch_begin();
     test_source o;
     buf b = buf_make(ctx);
-    tar_text(
+    test_tar_text(
         &b, "labels.csv",
         "path,wnid,label,name\ntrain/a/1.JPEG,n1,1,cat\n\"train/b/2.JPEG\",n2,0,dog\n"
         "val/b/3.JPEG,n2,0,dog\n");
-    tar_text(&b, "train/a/1.JPEG", "x");
-    tar_text(&b, "train/b/2.JPEG", "x");
-    tar_text(&b, "val/b/3.JPEG", "x");
-    tar_end(&b);
+    test_tar_text(&b, "train/a/1.JPEG", "x");
+    test_tar_text(&b, "train/b/2.JPEG", "x");
+    test_tar_text(&b, "val/b/3.JPEG", "x");
+    test_tar_end(&b);
     put_buf(&s, "x.tar", &b);
     assert_ok(test_source_open(&o, ctx, test_in(&s, "x.tar").text));
     assert_int_equal(o.list.rows, 3);
@@ -437,20 +399,20 @@ static void tables(void **unused) {
     assert_int_equal(o.list.row[1].label, 0);
     assert_int_equal(import_count(&o.list, IMPORT_VAL), 1);
     test_source_close(&o);
-    tar_text(&b, "labels.csv", "path,label\n1.jpg,dog\n2.jpg,cat\n");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "3.jpg", "x");
+    test_tar_text(&b, "labels.csv", "path,label\n1.jpg,dog\n2.jpg,cat\n");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "3.jpg", "x");
     refused(ctx, &s, &b, "no line for this sample", "x.tar: 3");
-    tar_text(&b, "labels.tsv", "path\tclass\n1.jpg\tdog\n");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "labels.csv", "path,what\n1.jpg,dog\n");
+    test_tar_text(&b, "labels.tsv", "path\tclass\n1.jpg\tdog\n");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "labels.csv", "path,what\n1.jpg,dog\n");
     refused(ctx, &s, &b, "no column called label", "labels.csv");
-    tar_text(&b, "labels.csv", "path,label\n1.jpg,\"dog\n");
-    tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "labels.csv", "path,label\n1.jpg,\"dog\n");
+    test_tar_text(&b, "1.jpg", "x");
     refused(ctx, &s, &b, "never closed", "x.tar: table of labels: line 2");
-    tar_text(&b, "labels.csv", "path,label,name\n1.jpg,0,dog\n2.jpg,0,cat\n");
-    tar_text(&b, "1.jpg", "x");
-    tar_text(&b, "2.jpg", "x");
+    test_tar_text(&b, "labels.csv", "path,label,name\n1.jpg,0,dog\n2.jpg,0,cat\n");
+    test_tar_text(&b, "1.jpg", "x");
+    test_tar_text(&b, "2.jpg", "x");
     refused(ctx, &s, &b, "class 0 is called 'dog' and 'cat'", "x.tar");
     buf_free(&b);
     test_scratch_end(&s);
@@ -459,9 +421,9 @@ static void tables(void **unused) {
 
 static void reads_real_shards(void **unused) {
     (void)unused;
-    assay_ctx *ctx = test_ctx(1);
     test_path photos = test_shared("data/photos/photos500.tar");
     test_path net = test_shared("data/photos/imagenette224.tar");
+    assay_ctx *ctx = test_ctx(1);
     test_source o;
     assert_ok(test_source_open(&o, ctx, photos.text));
     assert_int_equal(o.list.rows, 250);
