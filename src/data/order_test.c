@@ -127,6 +127,36 @@ static void quasi_random_pool(void **unused) {
     }
 }
 
+/* Over many epochs a row comes at any time: chi-square of the sixth of the epoch that it
+ * comes in, with whole blocks and with a short one. */
+static void quasi_random_any_time(void **unused) {
+    (void)unused;
+    enum { MOST = 240, PARTS = 6, EPOCHS = 600 };
+    static const uint64_t sizes[] = {MOST, 233};
+    const data_order *o = order_find("quasi-random");
+    for (int k = 0; k < 2; k++) {
+        static int count[MOST][PARTS];
+        uint64_t n = sizes[k];
+        double sum = 0, want = (double)EPOCHS / PARTS;
+        memset(count, 0, sizeof count);
+        for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
+            order_state s;
+            o->begin(
+                &s, &(order_setup){.n = n, .seed = 11, .block_rows = 5, .pool_blocks = 8},
+                epoch);
+            for (uint64_t i = 0; i < n; i++)
+                count[o->at(&s, i)][i * PARTS / n]++;
+        }
+        for (uint64_t r = 0; r < n; r++)
+            for (int c = 0; c < PARTS; c++)
+                sum += (count[r][c] - want) * (count[r][c] - want) / want;
+        /* n * 5 degrees of freedom, but the rows of a block come together */
+        print_message("%d rows: chi-square %.0f, %d expected\n", (int)n, sum,
+                      (int)n * (PARTS - 1));
+        assert_true(sum < 1.4 * (double)n * (PARTS - 1));
+    }
+}
+
 /* FFCV's scheme as it is described: pages in random order, the rows of a pool of pages
  * drawn at random, a page being replaced when it is used up. For comparison only. */
 typedef struct page_pool {
@@ -210,9 +240,13 @@ static void quasi_random_is_fair(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conformance),       cmocka_unit_test(quasi_random_small),
-        cmocka_unit_test(random_stays),      cmocka_unit_test(epochs_and_seeds_differ),
-        cmocka_unit_test(quasi_random_pool), cmocka_unit_test(quasi_random_is_fair),
+        cmocka_unit_test(conformance),
+        cmocka_unit_test(quasi_random_small),
+        cmocka_unit_test(random_stays),
+        cmocka_unit_test(epochs_and_seeds_differ),
+        cmocka_unit_test(quasi_random_pool),
+        cmocka_unit_test(quasi_random_is_fair),
+        cmocka_unit_test(quasi_random_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
