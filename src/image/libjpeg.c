@@ -216,18 +216,22 @@ static assay_status rows_step(jpeg_job *j) {
     start_decoding(j);
     bool cmyk = is_cmyk(d);
     size_t first = (size_t)(box->x - crop_columns(d, box));
-    JSAMPARRAY row =
+    /* One byte off: to an aligned row libjpeg-turbo writes past the caches, and reading it
+     * at once would wait for memory. */
+    JSAMPROW row =
         d->mem->alloc_sarray((j_common_ptr)d, JPOOL_IMAGE,
-                             d->output_width * (JDIMENSION)d->output_components, 1);
+                             d->output_width * (JDIMENSION)d->output_components + 1,
+                             1)[0] +
+        1;
     if (box->y > 0)
         (void)jpeg_skip_scanlines(d, (JDIMENSION)box->y);
     for (int y = 0; y < box->height; y++) {
         size_t stride;
-        (void)jpeg_read_scanlines(d, row, 1);
+        (void)jpeg_read_scanlines(d, &row, 1);
         if (cmyk) /* in place: three bytes never overtake four */
-            from_cmyk(row[0], row[0], d->output_width, d->saw_Adobe_marker);
+            from_cmyk(row, row, d->output_width, d->saw_Adobe_marker);
         uint8_t *to = j->rows->get(j->rows->to, y, &stride);
-        split(to, stride, row[0] + 3 * first, (size_t)box->width);
+        split(to, stride, row + 3 * first, (size_t)box->width);
         j->rows->put(j->rows->to, y, 0);
     }
     if (d->output_scanline == d->output_height)
