@@ -63,6 +63,20 @@ static void fill_skip(jpg_table *t, const uint16_t *code_of) {
     }
 }
 
+/* Adds a second step to each that leaves room for it. */
+static void fill_pairs(jpg_table *t) {
+    for (uint32_t window = 0; window < JPG_LOOKUPS; window++) {
+        uint32_t first = t->fast[window], bits = first & 255, step = 0;
+        uint32_t second = t->fast[(window << bits) & (JPG_LOOKUPS - 1)];
+        if (bits > 0 && (first >> 8 & 255) < ALL && (second & 255) > 0 &&
+            bits + (second & 255) <= JPG_LOOKUP_BITS) {
+            bits += second & 255;
+            step = second >> 8 & 255;
+        }
+        t->pair[window] = (uint16_t)(step << 8 | bits);
+    }
+}
+
 static assay_status derive(jpg_table *t, const jpg_huffman *source, bool ac) {
     uint16_t code_of[JPG_LOOKUPS] = {0};
     int code = 0, k = 0;
@@ -86,8 +100,10 @@ static assay_status derive(jpg_table *t, const jpg_huffman *source, bool ac) {
             fill_fast(t, code_of, code, length, symbol);
         }
     }
-    if (ac)
+    if (ac) {
         fill_skip(t, code_of);
+        fill_pairs(t);
+    }
     return ASSAY_OK;
 }
 

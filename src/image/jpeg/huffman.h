@@ -24,6 +24,9 @@ typedef struct jpg_table {
     /* As many coefficients as lie in the window, but for the last one's value, for AC:
      * (JPG_SKIP_END or 0 | advance) << 8 | bits. */
     uint16_t skip[JPG_LOOKUPS];
+    /* One coefficient, or two wholly in the window: the second one's advance, or 0, << 8
+     * | bits taken. 0: not even one. */
+    uint16_t pair[JPG_LOOKUPS];
     /* For longer codes: the last code of each length (-1: none), and what to add for
      * its place among the symbols. */
     int32_t last[18], delta[17];
