@@ -6,29 +6,24 @@
 #ifdef __AVX2__
 #include "image/output_avx2.h"
 
-OUTPUT_INLINE __m256i load_words(const uint8_t *bytes) {
-    return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)bytes));
-}
-
-/* 16 sums of terms, from `start` in each word. */
-OUTPUT_INLINE __m256i blend16(
-    const uint8_t *const *row, const int32_t *weight, int taps, size_t i, int16_t start) {
-    __m256i sum = _mm256_set1_epi16(start);
-    for (int t = 0; t < taps; t++) {
-        __m256i w = _mm256_set1_epi16((int16_t)resample_word_weight(weight[t])),
-                v = _mm256_slli_epi16(load_words(row[t] + i), 7);
-        sum = _mm256_add_epi16(sum, _mm256_mulhrs_epi16(v, w));
-    }
-    return sum;
-}
-
+/* 32 bytes at a time, each in the upper half of a word, so that the upper half of a
+ * product with its weight is a term. */
 OUTPUT_INLINE void blend_by(
     uint8_t *out, const uint8_t *const *row, const int32_t *weight, int taps, size_t n) {
-    for (size_t i = 0; i < n; i += 16) {
-        __m256i v = _mm256_srli_epi16(blend16(row, weight, taps, i, 64), 7);
-        _mm_storeu_si128(
-            (__m128i *)(void *)(out + i),
-            _mm_packus_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+    const __m256i zero = _mm256_setzero_si256(),
+                  start = _mm256_set1_epi16((int16_t)resample_start(taps));
+    for (size_t i = 0; i < n; i += 32) {
+        __m256i low = start, high = start, v;
+        for (int t = 0; t < taps; t++) {
+            const __m256i w = _mm256_set1_epi16((int16_t)weight[t]);
+            v = _mm256_loadu_si256((const __m256i *)(const void *)(row[t] + i));
+            low = _mm256_add_epi16(low,
+                                   _mm256_mulhi_epu16(_mm256_unpacklo_epi8(zero, v), w));
+            high = _mm256_add_epi16(high,
+                                    _mm256_mulhi_epu16(_mm256_unpackhi_epi8(zero, v), w));
+        }
+        v = _mm256_packus_epi16(_mm256_srli_epi16(low, 7), _mm256_srli_epi16(high, 7));
+        _mm256_storeu_si256((__m256i *)(void *)(out + i), v);
     }
 }
 
@@ -42,11 +37,25 @@ static void blend(
         blend_by(out, row, weight, taps, n);
 }
 
+/* 16 sums of terms in words. */
+OUTPUT_INLINE __m256i blend16(const uint8_t *const *row,
+                              const int32_t *weight,
+                              int taps,
+                              size_t i) {
+    __m256i sum = _mm256_setzero_si256();
+    for (int t = 0; t < taps; t++) {
+        __m256i w = _mm256_set1_epi16((int16_t)weight[t]),
+                v = _mm256_cvtepu8_epi16(
+                    _mm_loadu_si128((const __m128i *)(const void *)(row[t] + i)));
+        sum = _mm256_add_epi16(sum, _mm256_mulhrs_epi16(_mm256_slli_epi16(v, 7), w));
+    }
+    return sum;
+}
+
 static void blend_words(
     int16_t *out, const uint8_t *const *row, const int32_t *weight, int taps, size_t n) {
     for (size_t i = 0; i < n; i += 16)
-        _mm256_storeu_si256((__m256i *)(void *)(out + i),
-                            blend16(row, weight, taps, i, 0));
+        _mm256_storeu_si256((__m256i *)(void *)(out + i), blend16(row, weight, taps, i));
 }
 
 static void add(int32_t *sums, const uint8_t *row, int32_t weight, size_t n) {
@@ -60,8 +69,7 @@ static void add(int32_t *sums, const uint8_t *row, int32_t weight, size_t n) {
     }
 }
 
-/* ---- across
- * ---------------------------------------------------------------------------- */
+/* ---- across ---- */
 
 /* Sums of eight outputs, two groups of four. `in` in bytes. */
 OUTPUT_INLINE void
@@ -115,8 +123,7 @@ void resample_dots_avx2(const resample_across *a, const void *row) {
     }
 }
 
-/* ---- what becomes of eight sums
- * -------------------------------------------------------- */
+/* ---- what becomes of eight sums ---- */
 
 OUTPUT_INLINE void cut(const resample_across *a, __m256i sum[3]) {
     const __m256i most = _mm256_set1_epi32(255 << a->bits);

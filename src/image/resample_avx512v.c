@@ -7,28 +7,25 @@
 #ifdef __AVX512VBMI__
 #include "image/output_avx512v.h"
 
-OUTPUT_INLINE __m512i load_words(const uint8_t *bytes) {
-    return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)bytes));
-}
-
-/* 32 sums of terms, from `start` in each word. */
-OUTPUT_INLINE __m512i blend32(
-    const uint8_t *const *row, const int32_t *weight, int taps, size_t i, int16_t start) {
-    __m512i sum = _mm512_set1_epi16(start);
-    for (int t = 0; t < taps; t++) {
-        __m512i w = _mm512_set1_epi16((int16_t)resample_word_weight(weight[t])),
-                v = _mm512_slli_epi16(load_words(row[t] + i), 7);
-        sum = _mm512_add_epi16(sum, _mm512_mulhrs_epi16(v, w));
-    }
-    return sum;
-}
-
+/* 64 bytes at a time, each in the upper half of a word, so that the upper half of a
+ * product with its weight is a term. */
 OUTPUT_INLINE void blend_by(
     uint8_t *out, const uint8_t *const *row, const int32_t *weight, int taps, size_t n) {
-    for (size_t i = 0; i < n; i += 32)
-        _mm256_storeu_si256((__m256i *)(void *)(out + i),
-                            _mm512_cvtepi16_epi8(
-                                _mm512_srli_epi16(blend32(row, weight, taps, i, 64), 7)));
+    const __m512i zero = _mm512_setzero_si512(),
+                  start = _mm512_set1_epi16((int16_t)resample_start(taps));
+    for (size_t i = 0; i < n; i += 64) {
+        __m512i low = start, high = start, v;
+        for (int t = 0; t < taps; t++) {
+            const __m512i w = _mm512_set1_epi16((int16_t)weight[t]);
+            v = _mm512_loadu_si512(row[t] + i);
+            low = _mm512_add_epi16(low,
+                                   _mm512_mulhi_epu16(_mm512_unpacklo_epi8(zero, v), w));
+            high = _mm512_add_epi16(high,
+                                    _mm512_mulhi_epu16(_mm512_unpackhi_epi8(zero, v), w));
+        }
+        v = _mm512_packus_epi16(_mm512_srli_epi16(low, 7), _mm512_srli_epi16(high, 7));
+        _mm512_storeu_si512(out + i, v);
+    }
 }
 
 static void blend(
@@ -43,10 +40,25 @@ static void blend(
         blend_by(out, row, weight, taps, n);
 }
 
+/* 32 sums of terms in words. */
+OUTPUT_INLINE __m512i blend32(const uint8_t *const *row,
+                              const int32_t *weight,
+                              int taps,
+                              size_t i) {
+    __m512i sum = _mm512_setzero_si512();
+    for (int t = 0; t < taps; t++) {
+        __m512i w = _mm512_set1_epi16((int16_t)weight[t]),
+                v = _mm512_cvtepu8_epi16(
+                    _mm256_loadu_si256((const __m256i *)(const void *)(row[t] + i)));
+        sum = _mm512_add_epi16(sum, _mm512_mulhrs_epi16(_mm512_slli_epi16(v, 7), w));
+    }
+    return sum;
+}
+
 OUTPUT_INLINE void blend_words_by(
     int16_t *out, const uint8_t *const *row, const int32_t *weight, int taps, size_t n) {
     for (size_t i = 0; i < n; i += 32)
-        _mm512_storeu_si512(out + i, blend32(row, weight, taps, i, 0));
+        _mm512_storeu_si512(out + i, blend32(row, weight, taps, i));
 }
 
 static void blend_words(
@@ -67,8 +79,7 @@ static void add(int32_t *sums, const uint8_t *row, int32_t weight, size_t n) {
     }
 }
 
-/* ---- across
- * ---------------------------------------------------------------------------- */
+/* ---- across ---- */
 
 /* How the inputs of sixteen outputs are fetched. */
 typedef enum fetch {

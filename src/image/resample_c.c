@@ -5,9 +5,9 @@
 static void blend(
     uint8_t *out, const uint8_t *const *row, const int32_t *weight, int taps, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        int32_t sum = 64;
+        int32_t sum = resample_start(taps);
         for (int t = 0; t < taps; t++)
-            sum += resample_term(row[t][i], resample_word_weight(weight[t]));
+            sum += resample_term(row[t][i], weight[t]);
         out[i] = (uint8_t)(sum >> 7);
     }
 }
@@ -17,7 +17,7 @@ static void blend_words(
     for (size_t i = 0; i < n; i++) {
         int32_t sum = 0;
         for (int t = 0; t < taps; t++)
-            sum += resample_term(row[t][i], weight[t]);
+            sum += resample_word_term(row[t][i], weight[t]);
         out[i] = (int16_t)sum;
     }
 }

@@ -5,16 +5,19 @@
 #include "image/output_kernels.h"
 #include "image/resample_inside.h"
 
-/* round(pixel 2^7 weight / 2^15): a term of a vertical sum, in 1/128 level for weights of
- * 15 bits and in 1/64 level for weights of 14. */
+/* A term of a vertical sum: for bytes in 1/128 level, cut off (weights of 15 bits); the
+ * sum begins with what that takes away on average, and with half a level. */
 OUTPUT_INLINE int32_t resample_term(uint8_t pixel, int32_t weight) {
-    return (pixel * 128 * weight + (1 << 14)) >> 15;
+    return pixel * weight >> 8;
 }
 
-/* Weights as a signed word holds them: one whole becomes the most there is, which changes
- * no byte. */
-OUTPUT_INLINE int32_t resample_word_weight(int32_t weight) {
-    return weight > INT16_MAX ? INT16_MAX : weight;
+OUTPUT_INLINE int32_t resample_start(int taps) {
+    return 64 + taps / 2;
+}
+
+/* For words in 1/64 level, rounded (weights of 14 bits). */
+OUTPUT_INLINE int32_t resample_word_term(uint8_t pixel, int32_t weight) {
+    return (pixel * weight + 128) >> 8;
 }
 
 /* A sum to the output: overshoot is cut off, bytes are rounded, floats scaled. */

@@ -80,8 +80,7 @@ static resample_job job_at(rng *r, uint64_t k) {
     return job;
 }
 
-/* ---- against the definition
- * ------------------------------------------------------------ */
+/* ---- against the definition ---- */
 
 typedef struct errors {
     double worst, sum;
@@ -150,8 +149,7 @@ static void near_definition(void **state) {
     assay_ctx_destroy(ctx);
 }
 
-/* ---- every set, bit by bit
- * ------------------------------------------------------------- */
+/* ---- every set, bit by bit ---- */
 
 static void sets_agree(void **state) {
     (void)state;
@@ -194,8 +192,7 @@ static void sets_agree(void **state) {
     assay_ctx_destroy(ctx);
 }
 
-/* ---- outputs derive from one another
- * ---------------------------------------------------- */
+/* ---- outputs derive from one another ---- */
 
 /* Layouts, mirrors, luma and half floats are those of the plain result. */
 static void outputs_agree(void **state) {
