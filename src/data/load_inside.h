@@ -1,7 +1,8 @@
 /* The loader's inside: what its files share.
  *
  *   load.c         options, life, epochs, states: the public functions
- *   load_rows.c    files, outputs' fields, chosen rows, the sampler
+ *   load_open.c    files, outputs' fields, indices, plans
+ *   load_rows.c    chosen rows, the sampler, what will be read
  *   load_engine.c  threads, the ring of slots, who makes what next
  *   load_make.c    the samples of a chunk, the end of a batch
  *
@@ -117,7 +118,7 @@ struct assay_loader {
     err_record failure;
 };
 
-/* ---- load_rows.c ---- */
+/* ---- load_open.c ---- */
 
 /* Opens the files and finds the outputs' fields. */
 ASSAY_MUST_CHECK assay_status load_open(assay_loader *l,
@@ -126,15 +127,20 @@ ASSAY_MUST_CHECK assay_status load_open(assay_loader *l,
                                         const char *pipelines);
 /* Compiles all outputs. */
 ASSAY_MUST_CHECK assay_status load_compile(assay_loader *l);
+void load_close(assay_loader *l);
+/* The file of a row; `*sample` is its number there. */
+const load_file *load_file_of(const assay_loader *l, uint64_t row, uint64_t *sample);
+/* The first field of a type; -1: none. */
+int load_field_of_type(const beton_file *f, beton_type type);
+
+/* ---- load_rows.c ---- */
+
 /* Chooses rows; makes the sampler and the order's hash. */
 ASSAY_MUST_CHECK assay_status load_choose(assay_loader *l);
 /* Tells the files' page sources what this rank will ask for; and that they are not to ask
  * any more, before the sampler or `handed` changes. */
 ASSAY_MUST_CHECK assay_status load_schedule(assay_loader *l);
 ASSAY_MUST_CHECK assay_status load_unschedule(assay_loader *l);
-void load_close(assay_loader *l);
-/* The file of a row; `*sample` is its number there. */
-const load_file *load_file_of(const assay_loader *l, uint64_t row, uint64_t *sample);
 
 /* ---- load_make.c ---- */
 

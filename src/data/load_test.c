@@ -289,6 +289,38 @@ static void test_custom(void **state) {
     assert_fails(ASSAY_E_INVALID, assay_loader_create(&l, f->ctx, paths, 1, NULL, &o));
 }
 
+/* JPEG of one size needs no window step; of several, it does. */
+static void test_whole_jpeg(void **state) {
+    fixture *f = *state;
+    static const uint64_t rows[] = {3, 4};
+    const char *paths[] = {f->jpeg.text};
+    assay_load_options o = ASSAY_LOAD_OPTIONS_INIT;
+    o.order = "given";
+    o.rows = rows;
+    o.n_rows = 1;
+    assay_loader *l = make(f, &f->jpeg, "a = image; b = image: flip(1)", &o);
+    assay_batch b;
+    beton_file *file;
+    image im = image_make(f->ctx);
+    assert_ok(beton_open(&file, f->ctx, f->jpeg.text));
+    assert_ok(image_cell_decode(&im, file, 3, 0));
+    assert_ok(assay_loader_epoch(l, 0));
+    assert_ok(assay_loader_next(l, &b));
+    assert_int_equal(b.column[0].dim[1], im.height);
+    assert_int_equal(b.column[0].dim[2], im.width);
+    assert_memory_equal(b.column[0].data, im.rgb, (size_t)(im.width * im.height * 3));
+    const uint8_t *flipped = b.column[1].data;
+    for (int y = 0; y < im.height; y++)
+        for (int x = 0; x < im.width; x++)
+            assert_memory_equal(flipped + (y * im.width + x) * 3,
+                                im.rgb + (y * im.width + im.width - 1 - x) * 3, 3);
+    beton_close(file);
+    image_free(&im);
+    assay_loader_destroy(l);
+    o.n_rows = 2;
+    assert_fails(ASSAY_E_SHAPE, assay_loader_create(&l, f->ctx, paths, 1, "image", &o));
+}
+
 /* Until its index is built, and with it: the same bytes. */
 static void test_index(void **state) {
     fixture *f = *state;
@@ -818,6 +850,7 @@ static void test_plan_and_stats(void **state) {
     assert_non_null(strstr(text, "flip + translate + cutout, from the stored image to "
                                  "the batch"));
     assert_non_null(strstr(text, "f32 [n, 12, 10, 3] NHWC"));
+    assert_non_null(strstr(text, "resize + flip, from the stored image to the batch"));
     assay_string_free(f->ctx, text);
     taken t = take_epoch(l, 0);
     free(t.bytes);
@@ -861,6 +894,7 @@ int main(void) {
         cmocka_unit_test(test_against_references),
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_custom),
+        cmocka_unit_test(test_whole_jpeg),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_ranks),

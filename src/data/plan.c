@@ -325,27 +325,36 @@ static void tell_steps(const plan_output *p, buf *out, int first, int count) {
         buf_fmt(out, "%s%s", i > first ? " + " : "", p->step[i].transform->name);
 }
 
+/* Steps that only mirror whenever they do anything: behind a window they cost nothing. */
+static bool flips(const plan_output *p, const plan_pass *pass) {
+    for (int i = pass->first; i < pass->first + pass->count; i++)
+        if (strstr(p->step[i].transform->name, "flip") == NULL)
+            return false;
+    return pass->kind == PASS_FOLD;
+}
+
 static void tell_image(const plan_output *p, buf *out) {
-    const char *from = p->source.height > 0 ? "the stored image" : "the encoded bytes";
-    int step = p->batch_step;
-    for (int i = 0; i < p->passes; i++) {
+    static const char buffer[] = "the thread's buffer", batch[] = "the batch";
+    const char *from = "the stored image";
+    int number = 1;
+    bool stored = false;
+    for (int i = 0; i < p->passes; i++, number++) {
         const plan_pass *a = &p->pass[i];
-        bool last = i + 1 == p->passes;
-        buf_fmt(out, "  pass %d: ", i + 1);
+        buf_fmt(out, "  pass %d: ", number);
         tell_steps(p, out, a->first, a->count);
-        if (a->kind == PASS_WINDOW && i + 1 < p->passes &&
-            p->pass[i + 1].kind == PASS_FOLD) {
-            buf_fmt(out, " (+ ");
-            tell_steps(p, out, p->pass[i + 1].first, p->pass[i + 1].count);
-            buf_fmt(out, " where it only mirrors)");
+        if (a->kind == PASS_WINDOW && i + 1 < p->passes && flips(p, a + 1)) {
+            i++;
+            buf_str(out, " + ");
+            tell_steps(p, out, p->pass[i].first, p->pass[i].count);
         }
-        buf_fmt(out, ", from %s to %s\n", i == 0 ? from : "the thread's buffer",
-                last && a->kind != PASS_STEP ? "the batch" : "the thread's buffer");
+        stored = i + 1 == p->passes && a->kind != PASS_STEP;
+        buf_fmt(out, ", from %s to %s\n", from, stored ? batch : buffer);
+        from = buffer;
     }
-    if (p->passes == 0 || p->pass[p->passes - 1].kind == PASS_STEP)
-        buf_fmt(out, "  pass %d: stored in the batch\n", p->passes + 1);
-    for (; step < p->steps; step++)
-        buf_fmt(out, "  whole batch: %s\n", p->step[step].transform->name);
+    if (!stored)
+        buf_fmt(out, "  pass %d: from %s to %s\n", number, from, batch);
+    for (int i = p->batch_step; i < p->steps; i++)
+        buf_fmt(out, "  whole batch: %s\n", p->step[i].transform->name);
 }
 
 void plan_tell(const plan_output *p, buf *out) {
