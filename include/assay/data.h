@@ -12,7 +12,7 @@ extern "C" {
 
 typedef struct assay_pack_options {
     size_t struct_size;
-    const char *from;      /**< importer's name ("folder", "idx", "cifar10"); NULL: detected */
+    const char *from;      /**< importer's name ("folder", "csv"; docs/sources.md); NULL: detected */
     const char *split;     /**< pack this split alone; NULL: all, training rows first */
     const char *mode;      /**< "raw"; "jpg"; "keep": original JPEG bytes where FFCV can read them
                                 (one component or three), raw otherwise; "smart": JPEG above

@@ -161,11 +161,11 @@ const assay_verb assay_verb_pack = {
     .summary = "Pack labelled images into one .beton file",
     .description =
         "Reads a folder with one sub-folder of JPEG or PNG images per class (or train/ "
-        "and "
-        "test/ with such folders in them), idx files such as MNIST's (also .gz), or the "
-        "binary batches of CIFAR-10, and writes a .beton file of version 2, which FFCV "
-        "can "
-        "open.\n\n"
+        "and test/ with such folders in them), idx files such as MNIST's, the binary "
+        "batches of CIFAR-10 and CIFAR-100, WebDataset's tar shards, tables (.csv, .tsv) "
+        "and JSON Lines of images or texts, or NumPy's arrays (.npy, .npz), and writes a "
+        ".beton file of version 2, which FFCV can open. docs/sources.md has their "
+        "rules.\n\n"
         "Training rows come first. A source without a test split gives a fifth of its "
         "rows to "
         "one, chosen by a hash of each sample's name. The file appears whole or not at "
@@ -177,6 +177,7 @@ const assay_verb assay_verb_pack = {
     .examples = {{"assay pack photos/ photos.beton", "a folder per class"},
                  {"assay pack photos/ small.beton --mode=jpg --max-resolution=256",
                   "smaller, as JPEG"},
+                 {"assay pack 'train-{0000..0003}.tar' train.beton", "tar shards"},
                  {"assay pack mnist/ train.beton --split=train",
                   "the training rows alone, for FFCV"}},
     .run = run,
