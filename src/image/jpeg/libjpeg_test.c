@@ -217,6 +217,108 @@ static void other_kinds(void **state) {
     end(&b);
 }
 
+/* The body of the first segment with this marker. */
+static uint8_t *segment(uint8_t *jpeg, size_t n, uint8_t marker) {
+    for (size_t at = 2; at + 4 < n; at += 2 + (size_t)(jpeg[at + 2] << 8 | jpeg[at + 3]))
+        if (jpeg[at] == 0xFF && jpeg[at + 1] == marker)
+            return jpeg + at + 4;
+    fail_msg("no segment %02X", marker);
+    return NULL;
+}
+
+/* Headers with one byte changed: what libjpeg would warn of, or take for other colours,
+ * is refused before any row. */
+static void odd_headers(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t marker;
+        int at, value;
+        assay_status want;
+    } changes[] = {
+        {0xE0, 5, 2, ASSAY_E_UNSUPPORTED},     /* JFIF 2 */
+        {0xE0, 0, 'X', ASSAY_OK},              /* no JFIF: components 1, 2, 3 */
+        {0xC0, -3, 0xC2, ASSAY_E_UNSUPPORTED}, /* progressive */
+        {0xC0, -3, 0xC9, ASSAY_E_UNSUPPORTED}, /* arithmetic */
+        {0xC0, 0, 12, ASSAY_E_UNSUPPORTED},    /* bits of a sample */
+        {0xC0, 6, 9, ASSAY_E_UNSUPPORTED},     /* a component's name */
+        {0xC0, 7, 0x50, ASSAY_E_FORMAT},       /* its sampling */
+        {0xC0, 7, 0x41, ASSAY_E_UNSUPPORTED},
+        {0xC0, 8, 3, ASSAY_E_UNSUPPORTED},    /* its quantisation table: not there */
+        {0xC0, -1, 16, ASSAY_E_FORMAT},       /* the segment's length */
+        {0xDB, 0, 0x24, ASSAY_E_FORMAT},      /* a table's number */
+        {0xC4, 1, 0xFF, ASSAY_E_FORMAT},      /* codes of one bit */
+        {0xC4, 1, 2, ASSAY_E_FORMAT},         /* one more than there can be */
+        {0xDA, 0, 1, ASSAY_E_UNSUPPORTED},    /* several scans */
+        {0xDA, 8, 5, ASSAY_E_UNSUPPORTED},    /* some coefficients */
+        {0xDA, 2, 0x44, ASSAY_E_FORMAT},      /* tables that can't be */
+        {0xDA, 2, 0x33, ASSAY_E_UNSUPPORTED}, /* tables not there */
+    };
+    bench b = begin(6);
+    unsigned long n;
+    scene(&b.source, 40, 40, &b.r);
+    uint8_t *jpeg = encode(&b.source, &kinds[0], &n);
+    image_box box = {0, 0, 40, 40};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        uint8_t *at = segment(jpeg, n, changes[i].marker) + changes[i].at, kept = *at;
+        *at = (uint8_t)changes[i].value;
+        row_sink sink = kept_begin(&b.kept, 40, 40);
+        assay_status status = jpeg_decode_window(b.decoder, jpeg, n, NULL, &box, &sink);
+        if (status != changes[i].want)
+            fail_msg("change %zu: %s", i, assay_status_name(status));
+        assert_int_equal(b.kept.next, status == ASSAY_OK ? 40 : 0);
+        *at = kept;
+    }
+    free(jpeg);
+    end(&b);
+}
+
+/* An index not made leaves the buffer as it was; one that was made fits nothing else. */
+static void index_refused(void **state) {
+    (void)state;
+    bench b = begin(7);
+    unsigned long n;
+    scene(&b.source, 100, 60, &b.r);
+    uint8_t *jpeg = encode(&b.source, &kinds[0], &n);
+    buf_str(&b.index, "before");
+    assert_fails(ASSAY_E_INVALID, jpeg_index_build(&b.index, b.decoder, jpeg, n, 0));
+    assert_fails(ASSAY_E_INVALID, jpeg_index_build(&b.index, b.decoder, jpeg, n, 65));
+    assert_fails(ASSAY_E_FORMAT, jpeg_index_build(&b.index, b.decoder, jpeg, n - 2, 8));
+    assert_fails(ASSAY_E_FORMAT,
+                 jpeg_index_build(&b.index, b.decoder, jpeg, n * 3 / 4, 8));
+    assert_fails(ASSAY_E_UNSUPPORTED,
+                 jpeg_index_build(&b.index, b.decoder, (const uint8_t *)"text", 4, 8));
+    assert_int_equal(b.index.len, 6);
+    assert_ok(jpeg_index_build(&b.index, b.decoder, jpeg, n, 64));
+    jpeg_index index = {(const uint8_t *)b.index.data + 6, b.index.len - 6};
+    assert_true(jpeg_index_matches(&index, jpeg, n));
+    for (size_t i = 0; i < index.bytes; i++) {
+        b.index.data[6 + i] ^= 1;
+        assert_false(jpeg_index_matches(&index, jpeg, n));
+        b.index.data[6 + i] ^= 1;
+    }
+    jpeg[n / 2] ^= 1;
+    assert_false(jpeg_index_matches(&index, jpeg, n));
+    free(jpeg);
+    end(&b);
+}
+
+/* Once the largest window was met, nothing is allocated. */
+static void steady_memory(void **state) {
+    (void)state;
+    bench b = begin(8);
+    unsigned long n;
+    scene(&b.source, 300, 200, &b.r);
+    uint8_t *jpeg = encode(&b.source, &kinds[0], &n);
+    check_jpeg(&b, jpeg, n, 0);
+    uint64_t before = mem_alloc_count(b.ctx);
+    jpeg_index index = {(const uint8_t *)b.index.data, b.index.len};
+    for (int i = 0; i < 50; i++)
+        check_window(&b, jpeg, n, i % 2 ? &index : NULL, draw_crop(&b.r, 300, 200));
+    assert_int_equal(mem_alloc_count(b.ctx), before);
+    free(jpeg);
+    end(&b);
+}
+
 /* The library's windows equal its own whole decode: of what it is for, and of ours. */
 static void library_windows(void **state) {
     (void)state;
@@ -346,7 +448,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind),    cmocka_unit_test(small_sizes),
         cmocka_unit_test(other_kinds),   cmocka_unit_test(library_windows),
-        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(damaged_files), cmocka_unit_test(odd_headers),
+        cmocka_unit_test(index_refused), cmocka_unit_test(steady_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
