@@ -240,25 +240,46 @@ void load_close(assay_loader *l) {
 
 /* ---- plans ---- */
 
+/* Whether a payload is there that may hold so large an image: buffers are made for the
+ * size that a cell says, and the cell is not to be trusted. */
+static bool is_plausible(const load_file *file, uint64_t sample, int field) {
+    enum { PIXELS_PER_BYTE = 1 << 10 }; /* of the flattest JPEG or PNG, about */
+    const uint8_t *data;
+    uint64_t bytes;
+    image_cell c = image_cell_get(beton_cell(file->f, sample, field));
+    uint64_t pixels = (uint64_t)c.width * (uint64_t)c.height;
+    return image_cell_payload(file->f, sample, field, &c, &data, &bytes) == ASSAY_OK &&
+           pixels / PIXELS_PER_BYTE <= bytes;
+}
+
 /* The size that the images looked at share; height 0: they differ. Those not looked at
  * are held against it when they are loaded. */
-static transform_shape common_size(const assay_loader *l, int o) {
+static assay_status common_size(const assay_loader *l, int o, transform_shape *out) {
     uint64_t n = l->chosen != NULL ? l->n_chosen : l->file_begin[l->files];
-    uint64_t looks = n < SCAN_ROWS ? n : SCAN_ROWS;
-    transform_shape found = {0, 0, 3};
+    uint64_t looks = n < SCAN_ROWS ? n : SCAN_ROWS, sample;
+    bool plausible = false;
+    *out = (transform_shape){0, 0, 3};
     for (uint64_t k = 0; k < looks; k++) {
         uint64_t at = looks < n ? (uint64_t)((double)k / (double)looks * (double)n) : k;
-        uint64_t sample, row = l->chosen != NULL ? l->chosen[at] : at;
+        uint64_t row = l->chosen != NULL ? l->chosen[at] : at;
         const load_file *file = load_file_of(l, row, &sample);
         image_cell c = image_cell_get(beton_cell(file->f, sample, file->field[o]));
         if (k == 0) {
-            found.height = c.height;
-            found.width = c.width;
-        } else if (c.height != found.height || c.width != found.width) {
-            return (transform_shape){0, 0, 3};
+            out->height = c.height;
+            out->width = c.width;
+        } else if (c.height != out->height || c.width != out->width) {
+            *out = (transform_shape){0, 0, 3};
+            return ASSAY_OK;
         }
+        plausible = plausible || is_plausible(file, sample, file->field[o]);
     }
-    return found;
+    if (plausible)
+        return ASSAY_OK;
+    err_set(ASSAY_E_FORMAT, "no image has the data for %d x %d pixels", out->width,
+            out->height);
+    err_where("%s: field '%s'", beton_path(l->file[0].f),
+              beton_field_at(l->file[0].f, l->file[0].field[o])->name);
+    return ASSAY_E_FORMAT;
 }
 
 static bool begins_with_window(const pipeline_output *o) {
@@ -300,7 +321,7 @@ static assay_status compile_one(assay_loader *l, int o, const transform_shape *p
                         .image = *pixels,
                         .seed = l->options.seed};
     if (place.field->type == BETON_IMAGE && !begins_with_window(out))
-        place.source = common_size(l, o);
+        ASSAY_TRY(common_size(l, o, &place.source));
     if (place.field->type == BETON_INT && out->steps > 0)
         ASSAY_TRY(count_classes(l, o));
     place.classes = l->classes;

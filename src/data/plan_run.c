@@ -10,16 +10,15 @@
 /* ---- scratch ---- */
 
 static assay_status fit(assay_ctx *ctx, uint8_t **memory, size_t *cap, size_t need) {
-    assay_status status = ASSAY_OK;
     if (need <= *cap && *memory != NULL)
         return ASSAY_OK;
     mem_free(ctx, *memory);
-    *memory = NULL;
     *cap = 0;
-    ASSAY_TRY(mem_new(ctx, memory, need + ROWS_SLACK, 1));
+    *memory = mem_alloc(ctx, need + ROWS_SLACK);
+    if (*memory == NULL)
+        return err_set(ASSAY_E_NOMEM, "no memory for an image of %zu bytes", need);
     *cap = need;
-done:
-    return status;
+    return ASSAY_OK;
 }
 
 assay_status plan_scratch_fit(plan_scratch *s, assay_ctx *ctx, const plan_output *p) {
