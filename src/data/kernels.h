@@ -9,21 +9,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `dst` may be the last input (`src`), and overlaps nothing otherwise. */
+/* `dst` may be the last input (`src`), and overlaps nothing otherwise.
+ * Planes are R, G and B, n bytes each, one behind the other. */
 typedef struct data_kernels {
     /* base + factor (v - base), cut to 0..255 and to whole numbers: Pillow's blend */
     void (*blend_flat)(
         uint8_t *dst, const uint8_t *src, size_t n, float factor, int base);
     void (*blend)(
         uint8_t *dst, const uint8_t *base, const uint8_t *src, size_t n, float factor);
-    /* the luma, three times each */
-    void (*luma3)(uint8_t *dst, const uint8_t *rgb, size_t pixels);
     /* of at most 2^24 bytes */
     uint32_t (*sum)(const uint8_t *src, size_t n);
     void (*solarize)(uint8_t *dst, const uint8_t *src, size_t n, int threshold);
     void (*mask)(uint8_t *dst, const uint8_t *src, size_t n, uint8_t bits);
-    /* HSV's hue turned by so many sixths, 0 <= sixths < 6 */
-    void (*hue)(uint8_t *dst, const uint8_t *rgb, size_t pixels, float sixths);
+    /* HSV's hue turned by so many sixths, 0 <= sixths < 6; planes of R, G and B, n each
+     */
+    void (*hue)(uint8_t *planes, size_t n, float sixths);
+    /* the same planes blended with their luma; factor 0: the luma itself */
+    void (*saturate)(uint8_t *planes, size_t n, float factor);
+    /* the sum of the luma of planes, n <= 2^16 */
+    uint32_t (*luma_sum)(const uint8_t *planes, size_t n);
+    /* planes to pixels */
+    void (*merge)(uint8_t *rgb, const uint8_t *planes, size_t n);
     /* 3 x 3 mean with the middle 5 times, of the inner n bytes of a row; `c` bytes a
      * pixel */
     void (*smooth)(uint8_t *dst,

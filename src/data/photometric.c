@@ -29,17 +29,18 @@ void photo_brightness(uint8_t *dst,
 
 /* The mean luma, rounded. */
 static int mean_of(const uint8_t *src, const photo_shape *s) {
+    const data_kernels *k = data_kernels_used();
     size_t pixels = (size_t)s->height * (size_t)s->width;
     uint64_t sum = 0;
-    uint8_t luma[CHUNK];
+    uint8_t planes[3 * CHUNK];
     for (size_t at = 0; at < pixels; at += CHUNK) {
         size_t n = pixels - at < CHUNK ? pixels - at : CHUNK;
-        const uint8_t *from = src + at;
         if (s->channels == 3) {
-            output_luma(luma, src + 3 * at, n);
-            from = luma;
+            output_split(planes, n, src + 3 * at, n);
+            sum += k->luma_sum(planes, n);
+        } else {
+            sum += k->sum(src + at, n);
         }
-        sum += data_kernels_used()->sum(from, n);
     }
     return (int)((2 * sum + pixels) / (2 * pixels));
 }
@@ -58,33 +59,38 @@ void photo_saturation(uint8_t *dst,
                       double factor) {
     const data_kernels *k = data_kernels_used();
     size_t pixels = (size_t)s->height * (size_t)s->width;
-    uint8_t gray[3 * CHUNK];
+    uint8_t planes[3 * CHUNK];
     if (s->channels == 1) {
         memmove(dst, src, pixels);
         return;
     }
     for (size_t at = 0; at < pixels; at += CHUNK) {
         size_t n = pixels - at < CHUNK ? pixels - at : CHUNK;
-        k->luma3(gray, src + 3 * at, n);
-        k->blend(dst + 3 * at, gray, src + 3 * at, 3 * n, (float)factor);
+        output_split(planes, n, src + 3 * at, n);
+        k->saturate(planes, n, (float)factor);
+        k->merge(dst + 3 * at, planes, n);
     }
 }
 
 void photo_grayscale(uint8_t *dst, const uint8_t *src, const photo_shape *s) {
-    size_t pixels = (size_t)s->height * (size_t)s->width;
-    if (s->channels == 1)
-        memmove(dst, src, pixels);
-    else
-        data_kernels_used()->luma3(dst, src, pixels);
+    photo_saturation(dst, src, s, 0);
 }
 
 void photo_hue(uint8_t *dst, const uint8_t *src, const photo_shape *s, double turn) {
     size_t pixels = (size_t)s->height * (size_t)s->width;
     double sixths = 6 * (turn < 0 ? turn + 1 : turn);
-    if (s->channels == 1)
+    const data_kernels *k = data_kernels_used();
+    uint8_t planes[3 * CHUNK];
+    if (s->channels == 1) {
         memmove(dst, src, pixels);
-    else
-        data_kernels_used()->hue(dst, src, pixels, sixths < 6 ? (float)sixths : 0);
+        return;
+    }
+    for (size_t at = 0; at < pixels; at += CHUNK) {
+        size_t n = pixels - at < CHUNK ? pixels - at : CHUNK;
+        output_split(planes, n, src + 3 * at, n);
+        k->hue(planes, n, sixths < 6 ? (float)sixths : 0);
+        k->merge(dst + 3 * at, planes, n);
+    }
 }
 
 void photo_solarize(uint8_t *dst,

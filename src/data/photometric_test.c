@@ -94,15 +94,20 @@ static size_t run_all(const data_kernels *k, const inputs *in, size_t n, uint8_t
     at += 3 * n;
     k->blend(out + at, in->b, in->a, 3 * n, 0.37f);
     at += 3 * n;
-    k->luma3(out + at, in->a, n);
+    memcpy(out + at, in->a, 3 * n);
+    k->saturate(out + at, n, 1.7f);
     at += 3 * n;
     for (int threshold = 0; threshold <= 256; threshold += 64, at += 3 * n)
         k->solarize(out + at, in->a, 3 * n, threshold);
     k->mask(out + at, in->a, 3 * n, 0xe0);
     at += 3 * n;
-    for (int turn = 0; turn < 6; turn++, at += 3 * n)
-        k->hue(out + at, in->a, n, (float)turn + 0.3f);
-    uint32_t total = k->sum(in->a, 3 * n);
+    for (int turn = 0; turn < 6; turn++, at += 3 * n) {
+        memcpy(out + at, in->a, 3 * n);
+        k->hue(out + at, n, (float)turn + 0.3f);
+    }
+    k->merge(out + at, in->b, n);
+    at += 3 * n;
+    uint32_t total = k->sum(in->a, 3 * n) + 7 * k->luma_sum(in->b, n);
     memcpy(out + at, &total, sizeof total);
     at += sizeof total;
     k->smooth(out + at, in->a, in->b, in->c, n, 3);
