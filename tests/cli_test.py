@@ -236,6 +236,18 @@ class Data(Packed):
         self.assertIn("flip", self.refused(2, "bench", "load", self.beton,
                                            "--pipeline", "image: flop").err)
 
+    def test_sources(self):
+        table = self.dir / "texts.tsv"
+        table.write_text("".join(f"text number {i}\t{i % 2}\n" for i in range(40)))
+        told = json.loads(self.good("pack", table, self.dir / "texts.beton", "--json").out)
+        self.assertEqual((told["importer"], told["rows"], told["classes"]), ("csv", 40, 2))
+        self.assertIn("no images", self.refused(3, "audit", table, "-n").err)
+        lines = self.dir / "bad.jsonl"
+        lines.write_text('{"path": "../../etc/passwd", "label": 0}\n')
+        self.assertIn("line 1", self.refused(2, "pack", lines, self.dir / "bad.beton").err)
+        self.assertIn("webdataset", self.refused(2, "pack", table, self.dir / "x.beton",
+                                                 "--from=parquet").err)
+
     def test_export(self):
         folder, shards = self.dir / "exported", self.dir / "shards"
         done = self.good("export", self.beton, folder)

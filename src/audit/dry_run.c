@@ -27,8 +27,18 @@ static assay_status look(assay_audit_plan *plan,
         ASSAY_TRY(importer_detect(&imp, ctx, source));
     ASSAY_TRY(imp->open(&state, &list, ctx, source));
     ASSAY_TRY(import_list_check(&list, source));
+    if (list.no_image || list.no_label) {
+        err_set(ASSAY_E_UNSUPPORTED, "the source has no %s",
+                list.no_image ? "images" : "labels");
+        err_where("%s", source);
+        err_help("an audit looks at labelled images; 'assay pack' takes any source");
+        status = ASSAY_E_UNSUPPORTED;
+        goto done;
+    }
     uint64_t train = import_count(&list, IMPORT_TRAIN),
              test = import_count(&list, IMPORT_TEST);
+    if (!test)
+        test = import_count(&list, IMPORT_VAL);
     if (!test) {
         test = train / 5;
         train -= test;

@@ -110,8 +110,8 @@ done:
 /* ---- mapping ---- */
 
 /* Maps a file of known size, whose descriptor it takes. */
-static assay_status map_open(
-    os_map *out, int fd, const struct stat *st, const char *path, bool writable) {
+static assay_status
+map_open(os_map *out, int fd, const struct stat *st, const char *path, bool writable) {
     assay_status status = ASSAY_OK;
     if (!S_ISREG(st->st_mode)) {
         status = err_set(ASSAY_E_IO, "is not a regular file");
@@ -157,7 +157,7 @@ assay_status os_map_fd(os_map *out, int fd, const char *path) {
 void os_unmap(os_map *m) {
     if (m->data)
         (void)munmap(m->data, m->bytes);
-    if (m->fd > 0 || m->data) /* a zeroed map has no file 0 */
+    if (m->fd > 0 || (m->fd == 0 && m->data)) /* a zeroed map has no file 0 */
         (void)close(m->fd);
     *m = (os_map){.fd = -1};
 }
@@ -212,8 +212,8 @@ assay_status os_append(int fd, const void *data, size_t bytes) {
             continue;
         if (n <= 0) {
             int err = n < 0 ? errno : EIO;
-            assay_status status = err_errno(err == EFBIG ? ASSAY_E_NOSPC : ASSAY_E_IO, err,
-                                            "can't write a temporary file");
+            assay_status status = err_errno(err == EFBIG ? ASSAY_E_NOSPC : ASSAY_E_IO,
+                                            err, "can't write a temporary file");
             err_where("%s", temporary_folder());
             err_help("free some space, or set TMPDIR to a larger disk");
             return status;

@@ -4,8 +4,17 @@
 #include "data/stream.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { BLOCK = 1 << 16, MOST_RATIO = 1100, LEAST_LIMIT = 1 << 24 };
+
+/* A mapping lives without its file open: thousands of shards need no thousands of files.
+ */
+static void close_file(os_map *map) {
+    if (map->fd >= 0)
+        (void)close(map->fd);
+    map->fd = -1;
+}
 
 bool spool_is_packed(const char *name) {
     static const char *const ends[] = {".gz", ".tgz", ".xz", ".zst"};
@@ -48,6 +57,7 @@ spool_fill(spool *out, spool_read read, void *from, uint64_t limit, const char *
         err_save(&why);
     mapped = os_map_fd(&out->map, fd, name);
     if (mapped == ASSAY_OK) {
+        close_file(&out->map);
         out->data = out->map.data;
         out->bytes = out->map.bytes;
     }
@@ -68,6 +78,7 @@ assay_status spool_open(spool *out, assay_ctx *ctx, const char *path) {
     *out = (spool){.map = {.fd = -1}};
     ASSAY_TRY(os_map_file(&map, path, false));
     if (!spool_is_packed(path)) {
+        close_file(&map);
         *out = (spool){.data = map.data, .bytes = map.bytes, .map = map};
         return ASSAY_OK;
     }

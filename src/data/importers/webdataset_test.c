@@ -6,6 +6,8 @@
 
 #include "file/npy.h"
 
+#include <sys/resource.h>
+
 /* Samples first .. first + n - 1: an image of a few bytes, a class, two more columns. */
 static void tar_samples(buf *b, size_t n, size_t first) {
     char name[64], text[64];
@@ -96,6 +98,31 @@ static void lists_and_fetches(void **unused) {
     put_in(&s, "classes.txt", "a\nb\n", 4);
     assert_refused(ctx, s.folder, ASSAY_E_FORMAT, "label 2 where 2 classes are named",
                    "part-0000.tar: set/000002");
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
+/* More shards than files may be open. */
+static void many_shards(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = test_ctx(1);
+    test_scratch s = test_scratch_begin();
+    test_source o;
+    struct rlimit limit, low;
+    char name[32];
+    for (size_t i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "part-%04zu.tar", i);
+        put_shard(&s, name, 1, i);
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = 40;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assay_status status = test_source_open(&o, ctx, s.folder);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_ok(status);
+    assert_samples(&o, ctx, 60);
+    test_source_close(&o);
     test_scratch_end(&s);
     assay_ctx_destroy(ctx);
 }
@@ -441,6 +468,7 @@ static void reads_real_shards(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_and_fetches),
+        cmocka_unit_test(many_shards),
         cmocka_unit_test(unpacks),
         cmocka_unit_test(says_where_a_shard_ends),
         cmocka_unit_test(refuses),
