@@ -175,6 +175,70 @@ def check_sizes(command, root):
     print(f"sizes: {ROWS} images of many sizes")
 
 
+def cells(command, beton, samples, field, root):
+    import numpy as np
+    values = []
+    for i in range(samples):
+        out = root / "cell.npy"
+        assay(command, "dump", beton, "--sample", i, "--field", field, "--output", out, "--force")
+        values.append(np.load(out))
+    return values
+
+
+def check_columns(command, root):
+    """Fields other than image and label, from the sources that have them."""
+    import json
+    import numpy as np
+    from ffcv.fields import JSONField
+    from ffcv.fields.basics import FloatDecoder, IntDecoder
+    from ffcv.fields.bytes import BytesDecoder
+    from ffcv.fields.ndarray import NDArrayDecoder
+    from ffcv.loader import Loader, OrderOption
+    from ffcv.reader import Reader
+    rng = np.random.default_rng(9)
+    table = root / "table.csv"
+    lines = ["text,count,score,label"]
+    lines += [f"the {i}th {'very ' * (i % 5)}small text,{i * i - 7},{i / 7 - 1:.17g},{i % 3}"
+              for i in range(ROWS)]
+    table.write_text("\n".join(lines) + "\n")
+    objects = [{"text": f"line {i}", "label": i % 2, "boxes": [[i, 2, 3.5], []]}
+               for i in range(ROWS)]
+    (root / "lines.jsonl").write_text("".join(json.dumps(o) + "\n" for o in objects))
+    np.savez(root / "arrays.npz", x_train=rng.normal(size=(ROWS, 3, 5)).astype("f4"),
+             y_train=np.arange(ROWS) % 4)
+    decoders = {"Bytes": BytesDecoder, "JSON": BytesDecoder, "Int": IntDecoder,
+                "Float": FloatDecoder, "NDArray": NDArrayDecoder}
+    seen = set()
+    for source in ("table.csv", "lines.jsonl", "arrays.npz"):
+        beton = root / (source + ".beton")
+        assay(command, "pack", root / source, beton)
+        reader = Reader(str(beton))
+        handlers = reader.handlers
+        kinds = {name: type(h).__name__.removesuffix("Field") for name, h in handlers.items()}
+        if "json" in kinds:
+            kinds["json"] = "JSON"  # FFCV's reader makes a BytesField of it
+        loader = Loader(str(beton), batch_size=BATCH, num_workers=1, os_cache=True,
+                        order=OrderOption.SEQUENTIAL, drop_last=False,
+                        pipelines={name: [decoders[kind]()] for name, kind in kinds.items()})
+        got = {name: [] for name in kinds}
+        for batch in loader:
+            for name, column in zip(kinds, batch):
+                got[name].extend(np.array(column))
+        for k, (name, kind) in enumerate(kinds.items()):
+            want = cells(command, beton, ROWS, name, root)
+            assert len(got[name]) == ROWS, f"{source}: {name}: {len(got[name])} values"
+            for i, (a, b) in enumerate(zip(want, got[name])):
+                if kind in ("Bytes", "JSON"):  # what FFCV leaves behind the value is chance
+                    b = b[:int(reader.metadata[i][f"f{k}"]["size"])]
+                same = np.array_equal(np.ravel(a), np.ravel(b))
+                if kind == "JSON":
+                    same = same and JSONField.unpack(b) in objects
+                assert same, f"{source}: {name} ({kind}), sample {i}: {a} is not {b}"
+            seen.add(kind)
+        print(f"{source}: {', '.join(f'{n} ({k})' for n, k in kinds.items())}: the same")
+    assert {"Bytes", "JSON", "Int", "Float", "NDArray"} <= seen, seen
+
+
 def main(command):
     python = os.environ.get("ASSAY_FFCV_PYTHON")
     if not python:
@@ -188,6 +252,7 @@ def main(command):
         check_modes(command, root)
         check_idx(command, root)
         check_sizes(command, root)
+        check_columns(command, root)
     print("FFCV reads what assay writes")
     return 0
 
