@@ -283,7 +283,7 @@ static assay_status common_size(const assay_loader *l, int o, transform_shape *o
 }
 
 static bool begins_with_window(const pipeline_output *o) {
-    return o->steps > 0 && o->step[0].transform->stage == TRANSFORM_WINDOW;
+    return o->steps > 0 && transform_resizes(o->step[0].transform);
 }
 
 /* How many classes there are: our section's names, else the largest label. 0: unknown. */

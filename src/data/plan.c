@@ -107,7 +107,8 @@ static assay_status image_step(plan_output *p, int i, const plan_place *place) {
     ASSAY_TRY(plan_step(p, i, place));
     switch (t->stage) {
     case TRANSFORM_WINDOW:
-        add_pass(p, PASS_WINDOW, i);
+        if (transform_resizes(t)) /* else the picture as it is */
+            add_pass(p, PASS_WINDOW, i);
         break;
     case TRANSFORM_PIXELS:
         add_pass(p, t->fold != NULL ? PASS_FOLD : PASS_STEP, i);

@@ -32,6 +32,11 @@ const char *transform_stage_name(transform_stage stage) {
     return "unknown";
 }
 
+bool transform_resizes(const data_transform *t) {
+    return t->stage == TRANSFORM_WINDOW && t->args[0].name != NULL &&
+           strcmp(t->args[0].name, "size") == 0;
+}
+
 size_t transform_count(void) {
     return sizeof table / sizeof table[0];
 }

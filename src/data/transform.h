@@ -144,6 +144,10 @@ const char *transform_stage_name(transform_stage stage);
 /* Place of argument `arg`'s first number among the values. */
 int transform_value_at(const data_transform *t, int arg);
 
+/* A window transform whose first argument is "size"; `whole` is the one that is not, and
+ * wants pictures of one size. */
+bool transform_resizes(const data_transform *t);
+
 size_t transform_count(void);
 const data_transform *transform_at(size_t i);
 /* INVALID lists what there is, and the nearest name. */
