@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "data/image_cell.h"
+#include "data/labels.h"
 #include "data/values.h"
 
 #include <errno.h>
@@ -68,7 +69,8 @@ assay_status exporter_find(const data_exporter **out, const char *name) {
 
 /* ---- the file ---- */
 
-/* The field called `name` of a type, or the only one of that type; -1 otherwise. */
+/* The field called `name` of a type, or the only one of that type: of integers, in files
+ * of FFCV's, whose labels may have any name. -1: none. */
 static int find_field(const beton_file *f, beton_type type, const char *name) {
     int only = -1, found = 0;
     for (int i = 0; i < beton_fields(f); i++) {
@@ -80,7 +82,8 @@ static int find_field(const beton_file *f, beton_type type, const char *name) {
         only = i;
         found++;
     }
-    return found == 1 && type == BETON_IMAGE ? only : -1;
+    bool may = type == BETON_IMAGE || !beton_has_section(f);
+    return found == 1 && may ? only : -1;
 }
 
 static assay_status open_fields(export_job *e) {
@@ -106,7 +109,7 @@ done:
     return status;
 }
 
-/* The classes that the file names; otherwise as many numbers as there are labels. */
+/* The classes that the file names; otherwise as many numbers as the labels need. */
 static assay_status name_classes(export_job *e) {
     assay_status status = ASSAY_OK;
     int64_t most = -1;
@@ -115,10 +118,10 @@ static assay_status name_classes(export_job *e) {
         return ASSAY_OK;
     for (uint64_t i = 0; e->said.classes == 0 && i < beton_samples(e->file); i++) {
         int64_t v = (int64_t)le64_get(beton_cell(e->file, i, e->label));
-        if (v < 0 || v >= SECTION_MAX_CLASSES) {
-            err_set(ASSAY_E_FORMAT, "label %lld is no class", (long long)v);
-            err_where("%s: sample %llu", e->path, (unsigned long long)i);
-            return ASSAY_E_FORMAT;
+        if (v < 0 || v >= SECTION_MAX_CLASSES ||
+            !label_plausible(v, beton_samples(e->file))) { /* numbers like any other */
+            e->label = -1;
+            return ASSAY_OK;
         }
         most = v > most ? v : most;
     }
@@ -481,8 +484,8 @@ assay_status assay_export(assay_ctx *ctx,
     ASSAY_TRY(exporter_find(&x, e->o.to));
     ASSAY_TRY(check_output(ctx, out, e->o.force));
     ASSAY_TRY(open_fields(e));
-    ASSAY_TRY(x->check(e));
     ASSAY_TRY(name_classes(e));
+    ASSAY_TRY(x->check(e));
     ASSAY_TRY(choose_rows(e));
     ASSAY_TRY(name_rows(e, x));
     ASSAY_TRY(begin_output(e, out));

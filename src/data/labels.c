@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES_FILE_LIMIT = 1 << 26 };
+enum { CLASSES_FILE_LIMIT = 1 << 26, PLAIN_CLASSES = 1 << 16, CLASSES_PER_ROW = 16 };
 
 label_list label_list_make(assay_ctx *ctx) {
     return (label_list){.ctx = ctx, .text = buf_make(ctx)};
@@ -54,10 +54,19 @@ assay_status label_check(const import_list *list, int64_t label) {
     return ASSAY_OK;
 }
 
+bool label_plausible(int64_t most, uint64_t rows) {
+    return most < PLAIN_CLASSES || (uint64_t)most / CLASSES_PER_ROW < rows;
+}
+
 assay_status label_number_classes(import_list *list, int64_t most) {
     assay_status status = ASSAY_OK;
     if (list->classes > 0)
         return ASSAY_OK;
+    if (!label_plausible(most, list->rows)) {
+        err_set(ASSAY_E_FORMAT, "label %lld among %zu rows", (long long)most, list->rows);
+        err_help("number the classes from 0, or name them in a classes.txt");
+        return ASSAY_E_FORMAT;
+    }
     for (int64_t c = 0; c <= most; c++) {
         char number[24];
         (void)snprintf(number, sizeof number, "%lld", (long long)c);
@@ -75,6 +84,7 @@ static assay_status
 settle_numbers(const label_list *l, import_list *list, bool *all, size_t *bad) {
     assay_status status = ASSAY_OK;
     int64_t v, most = -1;
+    size_t largest = 0;
     *all = true;
     for (size_t i = 0; i < l->count && *all; i++)
         *all = value_int(&v, text_at(l, i), strlen(text_at(l, i)));
@@ -83,8 +93,10 @@ settle_numbers(const label_list *l, import_list *list, bool *all, size_t *bad) {
         (void)value_int(&v, text_at(l, i), strlen(text_at(l, i)));
         ASSAY_TRY(label_check(list, v));
         list->row[i].label = (int32_t)v;
+        largest = v > most ? i : largest;
         most = v > most ? v : most;
     }
+    *bad = largest;
     if (*all)
         ASSAY_TRY(label_number_classes(list, most));
 done:

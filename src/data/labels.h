@@ -28,7 +28,12 @@ ASSAY_MUST_CHECK assay_status label_list_settle(const label_list *l,
 ASSAY_MUST_CHECK assay_status label_read_classes(import_list *list, const char *folder);
 /* Checks a class number against the list's classes, if it has any. FORMAT */
 ASSAY_MUST_CHECK assay_status label_check(const import_list *list, int64_t label);
-/* Names classes 0 to `most` by their numbers, unless the list has names. */
+/* Names classes 0 to `most` by their numbers, unless the list has names. FORMAT where
+ * there are far too few rows for so many (label_plausible). */
 ASSAY_MUST_CHECK assay_status label_number_classes(import_list *list, int64_t most);
+
+/* Whether labels up to `most` may number the classes of so many rows: up to 65,535, or
+ * 16 a row. More is a slip, or hostile: one row would make a million classes. */
+bool label_plausible(int64_t most, uint64_t rows);
 
 #endif

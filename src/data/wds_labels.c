@@ -14,6 +14,7 @@
 assay_status wds_read_cls(const wds *w, import_list *list) {
     assay_status status = ASSAY_OK;
     int64_t most = -1;
+    size_t largest = 0;
     for (size_t i = 0; i < w->samples; i++) {
         const wds_member *m = wds_find(w, i, WDS_LABEL);
         const char *text = (const char *)wds_bytes(w, i, m);
@@ -30,9 +31,11 @@ assay_status wds_read_cls(const wds *w, import_list *list) {
         if (status != ASSAY_OK)
             return wds_failed_at(w, i, status);
         list->row[i].label = (int32_t)label;
+        largest = label > most ? i : largest;
         most = label > most ? label : most;
     }
-    return label_number_classes(list, most);
+    status = label_number_classes(list, most);
+    return status == ASSAY_OK ? status : wds_failed_at(w, largest, status);
 }
 
 /* A row of a labels table. */
@@ -202,6 +205,8 @@ add_names(import_list *list, const label_list *labels, const label_list *names) 
         ASSAY_TRY(label_check(list, v));
         most = v > most ? v : most;
     }
+    if (!label_plausible(most, list->rows))
+        return ASSAY_OK; /* refused when the labels are settled */
     ASSAY_TRY(mem_new(list->ctx, &name, (size_t)most + 2, sizeof *name));
     for (size_t i = 0; i < labels->count; i++) {
         const char *text = labels->text.data + labels->at[i];

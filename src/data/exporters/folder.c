@@ -24,7 +24,7 @@ static assay_status check(const export_job *e) {
     if (e->image < 0)
         return cant(e, "no image field: there is nothing to put into folders");
     if (e->label < 0)
-        return cant(e, "no field of integers called 'label': there are no folders");
+        return cant(e, "no field of class numbers: there are no folders");
     for (int i = 0; i < e->fields; i++)
         if (i != e->image && beton_field_at(e->file, i)->type == BETON_IMAGE)
             return cant(e, "two image fields: a folder holds one");
@@ -103,19 +103,18 @@ done:
     return status;
 }
 
-static assay_status make_folders(const export_job *e) {
-    assay_status status = ASSAY_OK;
-    char part[PART_BYTES], path[8192];
-    for (size_t s = 0; s < e->splits; s++)
-        for (size_t c = 0; c < e->classes; c++) {
-            value_file_name(part, sizeof part, e->class_name[c]);
-            (void)snprintf(path, sizeof path, "%s/%s%s%s", e->folder,
-                           e->splits > 1 ? e->split[s].name : "",
-                           e->splits > 1 ? "/" : "", part);
-            ASSAY_TRY(os_mkdirs(path));
-        }
-done:
-    return status;
+/* The folder of a row's split and class, unless `made` says that it is there. */
+static assay_status
+make_folder(const export_job *e, const export_row *row, int64_t label, bool *made) {
+    char folder[2 * PART_BYTES], path[8192];
+    bool *known = &made[row->split * e->classes + (size_t)label];
+    if (*known)
+        return ASSAY_OK;
+    *known = true;
+    place(folder, e, row);
+    (void)snprintf(path, sizeof path, "%s/%s", e->folder, folder);
+    path[strlen(path) - 1] = '\0'; /* its slash */
+    return os_mkdirs(path);
 }
 
 /* ---- rows.csv ---- */
@@ -221,7 +220,8 @@ static assay_status write_rows(export_job *e, buf *lines) {
     assay_status status = ASSAY_OK;
     buf scratch = buf_make(e->ctx);
     char path[EXPORT_NAME_BYTES + 8];
-    bool columns = has_columns(e);
+    bool columns = has_columns(e), *made = NULL;
+    ASSAY_TRY(mem_new(e->ctx, &made, e->splits * e->classes + 1, sizeof *made));
     for (size_t i = 0; i < e->rows; i++) {
         const export_row *row = &e->row[i];
         const uint8_t *data;
@@ -230,6 +230,7 @@ static assay_status write_rows(export_job *e, buf *lines) {
         int64_t label;
         ASSAY_TRY(ctx_check(e->ctx));
         ASSAY_TRY(export_label(e, row, &label));
+        ASSAY_TRY(make_folder(e, row, label, made));
         ASSAY_TRY(export_image(e, row, e->image, &scratch, &data, &bytes, &ext));
         (void)snprintf(path, sizeof path, "%s.%s", export_name(e, row), ext);
         ASSAY_TRY(export_put(e, path, data, bytes));
@@ -238,6 +239,7 @@ static assay_status write_rows(export_job *e, buf *lines) {
         progress_add(e->ctx, 1);
     }
 done:
+    mem_free(e->ctx, made);
     buf_free(&scratch);
     return status;
 }
@@ -246,7 +248,6 @@ static assay_status run(export_job *e) {
     assay_status status = ASSAY_OK;
     buf lines = buf_make(e->ctx);
     ASSAY_TRY(check_class_folders(e));
-    ASSAY_TRY(make_folders(e));
     add_header(&lines, e);
     ASSAY_TRY(write_rows(e, &lines));
     ASSAY_TRY(export_classes(e));

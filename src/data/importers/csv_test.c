@@ -165,6 +165,8 @@ static void refuses(void **unused) {
             "t.csv, line 3");
     refused(ctx, &s, "path,label\na.jpg,0\nb.jpg,9999999\n", ASSAY_E_FORMAT,
             "label 9999999", "t.csv, line 3");
+    refused(ctx, &s, "path,label\na.jpg,999999\nb.jpg,0\n", ASSAY_E_FORMAT,
+            "label 999999 among 2 rows", "t.csv, line 2");
     refused(ctx, &s, "path,label\na.jpg\n", ASSAY_E_FORMAT, "1 cells where the header",
             "t.csv, line 2");
     refused(ctx, &s, "path,label\n\"a.jpg,0\n", ASSAY_E_FORMAT, "never closed",

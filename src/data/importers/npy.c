@@ -334,7 +334,7 @@ static assay_status add_rows(const arrays *x, import_list *list, const char *sou
         }
     }
     if (!list->no_label)
-        ASSAY_TRY(label_number_classes(list, most));
+        ASSAY_TRY_AT(label_number_classes(list, most), "%s", source);
 done:
     return status;
 }
