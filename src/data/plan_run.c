@@ -105,6 +105,14 @@ static bool only_mirrors(const image_placement *at) {
            at->height == at->out_height && (at->hole_width == 0 || at->hole_height == 0);
 }
 
+static assay_status other_size(int width, int height, int want_width, int want_height) {
+    err_set(ASSAY_E_SHAPE, "an image of %d x %d, the plan is made for %d x %d", width,
+            height, want_width, want_height);
+    err_help("begin the pipeline with a window step: random_resized_crop(224), "
+             "center_crop(224) or resize(224)");
+    return ASSAY_E_SHAPE;
+}
+
 /* ---- timing, of some samples ---- */
 
 static uint64_t clock_of(const plan_scratch *s) {
@@ -177,8 +185,7 @@ static assay_status run_window(way *w, int i, int *next) {
         job.filter = s->transform->filter(&s->plan);
         to = s->plan.out;
     } else if (width != to.width || height != to.height) {
-        ASSAY_FAIL(ASSAY_E_SHAPE, "an image of %d x %d, those before have %d x %d", width,
-                   height, to.width, to.height);
+        ASSAY_TRY(other_size(width, height, to.width, to.height));
     }
     *next = i + 1;
     if (*next < p->passes && p->pass[*next].kind == PASS_FOLD) {
