@@ -279,9 +279,8 @@ assay_status plan_image(const plan_output *p,
     if (p->passes == 0 || p->pass[0].kind != PASS_WINDOW) {
         if (v->mode == CELL_RAW) {
             if (v->width != p->source.width || v->height != p->source.height)
-                ASSAY_FAIL(ASSAY_E_SHAPE,
-                           "an image of %d x %d, those before have %d x %d", v->width,
-                           v->height, p->source.width, p->source.height);
+                ASSAY_TRY(
+                    other_size(v->width, v->height, p->source.width, p->source.height));
             w.now = v->data;
         } else {
             ASSAY_TRY(run_window(&w, -1, &i));
