@@ -1,7 +1,7 @@
 /* The adapter to libjpeg-turbo (its libjpeg interface). libjpeg reports by jumping: one
  * setjmp, in jpeg_run, catches every error and every warning of a step. */
 #include "image/inside.h"
-#include "image/split.h"
+#include "image/output.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -191,7 +191,8 @@ static assay_status decode_step(jpeg_job *j) {
 }
 
 /* Has libjpeg compute no columns but the window's and those around it that its
- * interpolation looks at; a cut edge is taken for the picture's own. Returns the first. */
+ * interpolation looks at; a cut edge is taken for the picture's own. Returns the first.
+ */
 static int crop_columns(struct jpeg_decompress_struct *d, const image_box *box) {
     int margin = d->max_h_samp_factor * DCTSIZE;
     int from = box->x > margin ? box->x - margin : 0;
@@ -207,7 +208,6 @@ static int crop_columns(struct jpeg_decompress_struct *d, const image_box *box) 
 static assay_status rows_step(jpeg_job *j) {
     struct jpeg_decompress_struct *d = &j->u.in;
     const image_box *box = j->box;
-    const split_rgb split = split_rgb_used();
     assay_status status = read_plausible_header(j);
     if (status == ASSAY_OK)
         status = image_check_box(box, (int)d->image_width, (int)d->image_height);
@@ -216,13 +216,12 @@ static assay_status rows_step(jpeg_job *j) {
     start_decoding(j);
     bool cmyk = is_cmyk(d);
     size_t first = (size_t)(box->x - crop_columns(d, box));
-    /* One byte off: to an aligned row libjpeg-turbo writes past the caches, and reading it
-     * at once would wait for memory. */
-    JSAMPROW row =
-        d->mem->alloc_sarray((j_common_ptr)d, JPOOL_IMAGE,
-                             d->output_width * (JDIMENSION)d->output_components + 1,
-                             1)[0] +
-        1;
+    /* One byte off: to an aligned row libjpeg-turbo writes past the caches, and reading
+     * it at once would wait for memory. */
+    JSAMPROW row = d->mem->alloc_sarray(
+                       (j_common_ptr)d, JPOOL_IMAGE,
+                       d->output_width * (JDIMENSION)d->output_components + 1, 1)[0] +
+                   1;
     if (box->y > 0)
         (void)jpeg_skip_scanlines(d, (JDIMENSION)box->y);
     for (int y = 0; y < box->height; y++) {
@@ -231,7 +230,7 @@ static assay_status rows_step(jpeg_job *j) {
         if (cmyk) /* in place: three bytes never overtake four */
             from_cmyk(row, row, d->output_width, d->saw_Adobe_marker);
         uint8_t *to = j->rows->get(j->rows->to, y, &stride);
-        split(to, stride, row + 3 * first, (size_t)box->width);
+        output_split(to, stride, row + 3 * first, (size_t)box->width);
         j->rows->put(j->rows->to, y, 0);
     }
     if (d->output_scanline == d->output_height)

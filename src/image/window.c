@@ -4,7 +4,7 @@
 
 #include "image/inside.h"
 #include "image/jpeg/decoder.h"
-#include "image/split.h"
+#include "image/output.h"
 
 struct window_reader {
     assay_ctx *ctx;
@@ -46,12 +46,11 @@ void window_raw(const uint8_t *rgb,
                 size_t stride,
                 const image_box *box,
                 const row_sink *sink) {
-    const split_rgb split = split_rgb_used();
     rgb += (size_t)box->y * stride + (size_t)box->x * 3;
     for (int y = 0; y < box->height; y++, rgb += stride) {
         size_t plane;
         uint8_t *to = sink->get(sink->to, y, &plane);
-        split(to, plane, rgb, (size_t)box->width);
+        output_split(to, plane, rgb, (size_t)box->width);
         sink->put(sink->to, y, 0);
     }
 }

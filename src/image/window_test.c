@@ -1,7 +1,7 @@
 /* Windows of every kind of picture equal those of a whole decode, whoever decodes them;
  * damage is FORMAT, and rows that came before it are taken back. */
 #include "base/testing.h"
-#include "image/split.h"
+#include "image/output_kernels.h"
 #include "image/testing.h"
 #include "image/window.h"
 
@@ -172,12 +172,13 @@ static void raw_pixels(void **state) {
     }
     for (size_t n = 1; n < 130; n++) {
         enum { STRIDE = 200 };
+        const image_output bytes = {.type = OUTPUT_U8, .planar = true, .channels = 3};
         uint8_t planes[3 * STRIDE], *rgb = malloc(3 * n);
         assert_non_null(rgb);
         memcpy(rgb, s.source.rgb, 3 * n);
         for (int isa = 0; isa <= (int)cpu_detect(); isa++) {
             memset(planes, 0, sizeof planes);
-            split_rgb_for((cpu_isa)isa)(planes, STRIDE, rgb, n);
+            output_kernels_for((cpu_isa)isa)->planar(&bytes, rgb, n, planes, STRIDE);
             for (size_t k = 0; k < 3 * n; k++)
                 assert_int_equal(planes[k % 3 * STRIDE + k / 3], rgb[k]);
         }
