@@ -146,6 +146,80 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_verify(assay_ctx *ctx, const
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_dump(assay_ctx *ctx, const char *path, uint64_t sample,
                                                          const char *field, const char *out, int force);
 
+/* ---- editing without encoding anything again ---- */
+
+/* Payload bytes are copied as they are. Class names, splits, ids, orientations and the content's
+ * identity are those of the result; tags of our section that would be stale (JPEG index, thumbnails)
+ * and unknown ones are dropped with a note in the log. Files of FFCV's work too. The result appears
+ * whole or not at all and has the same bytes at any thread count. */
+
+typedef struct assay_edit_options {
+    size_t struct_size;
+    uint64_t page_size; /**< 0: the largest of the sources' */
+    int force;          /**< replace existing files */
+} assay_edit_options;
+#define ASSAY_EDIT_OPTIONS_INIT \
+    { .struct_size = sizeof(assay_edit_options) }
+
+typedef struct assay_edit_result {
+    uint64_t rows, train_rows, bytes;
+    int classes;
+    char sha256[65];
+} assay_edit_result;
+
+/** One file of the rows of n files with equal fields. Class tables are united by name, labels
+ *  follow. Where a file names splits, training rows come first, then the other splits, each file
+ *  after file; rows of a file without splits are training rows then. Ids stay as they are.
+ *  @param result  may be NULL
+ *  @errors INVALID (unequal fields, naming both files; class names in some files only; output
+ *  exists), FORMAT, NOTFOUND, NOSPC, NOMEM, CANCELLED   @threads uses the context's
+ *  @cost O(bytes): one read, one SHA-256, one write */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_merge(assay_ctx *ctx, const char *const *paths, size_t n,
+                                                          const char *out, const assay_edit_options *options,
+                                                          assay_edit_result *result);
+
+/** Merges `more` behind `path`. @param out  NULL: `path` itself is replaced once all is written */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_append(assay_ctx *ctx, const char *path, const char *more,
+                                                           const char *out, const assay_edit_options *options,
+                                                           assay_edit_result *result);
+
+typedef struct assay_select_options {
+    size_t struct_size;
+    uint64_t page_size;
+    int force;
+    const char *rows;    /**< ranges "0:1000,5000:" or a file with a number on each line; NULL: all */
+    const char *exclude; /**< the same, rows to leave out; an audit's exclude.txt will do; NULL: none */
+    const char *split;   /**< rows of this split alone; NULL: all */
+    const char *const *classes; /**< rows of these alone, NULL-terminated: names, or numbers where the
+                                     file has no names; NULL: all */
+} assay_select_options;
+#define ASSAY_SELECT_OPTIONS_INIT \
+    { .struct_size = sizeof(assay_select_options) }
+
+/** A file of some rows, in their order. Class names and labels stay.
+ *  @errors as merge; INVALID too when no row is left or a name is unknown */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_select(assay_ctx *ctx, const char *path, const char *out,
+                                                           const assay_select_options *options,
+                                                           assay_edit_result *result);
+
+typedef struct assay_split_options {
+    size_t struct_size;
+    uint64_t page_size;
+    int force;
+    int shards;      /**< this many files of equal size... */
+    double fraction; /**< ...or two: this part of each split, drawn by the seed, and the rest... */
+    int by_split;    /**< ...or one for each split */
+    uint64_t seed;
+} assay_split_options;
+#define ASSAY_SPLIT_OPTIONS_INIT \
+    { .struct_size = sizeof(assay_split_options) }
+
+/** Several files of one; each gets its share of each split. `out` "x.beton" becomes x-0.beton,
+ *  x-1.beton..., or x-train.beton...
+ *  @param files  how many were written; may be NULL   @errors as merge */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_beton_split(assay_ctx *ctx, const char *path, const char *out,
+                                                          const assay_split_options *options, int *files);
+
 /** Releases a string that this library handed out. Accepts NULL. */
 ASSAY_API void assay_string_free(assay_ctx *ctx, char *text);
 

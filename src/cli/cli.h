@@ -80,6 +80,7 @@ typedef struct cli_positional {
     const char *name;
     const char *help;
     bool optional;
+    bool many; /* of the last one: further words are `rest` */
 } cli_positional;
 
 typedef struct cli_example {
@@ -161,6 +162,8 @@ typedef struct cli_args {
     size_t count;
     const char *positional[CLI_MAX_POSITIONALS];
     size_t positional_count;
+    const char **rest;
+    size_t rest_count;
 } cli_args;
 
 /* Parses what follows the verb. Strings are borrowed from `argv`.

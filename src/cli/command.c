@@ -194,6 +194,10 @@ void cli_command_line(text *out, const cli_run *run) {
         text_add(out, " ");
         text_shell(out, run->args.positional[i]);
     }
+    for (size_t i = 0; i < run->args.rest_count; i++) {
+        text_add(out, " ");
+        text_shell(out, run->args.rest[i]);
+    }
 }
 
 /* ---- the first word ---- */

@@ -324,6 +324,16 @@ static size_t positionals(const assay_verb *verb, size_t *required) {
 
 static assay_status operand(walk *w, const char *word) {
     size_t required, most = positionals(w->verb, &required);
+    if (w->args->positional_count == most && most > 0 &&
+        w->verb->positionals[most - 1].many) {
+        size_t bytes = (w->args->rest_count + 1) * sizeof *w->args->rest;
+        const char **rest = realloc(w->args->rest, bytes);
+        if (rest == NULL)
+            return cli_fail(w->e, ASSAY_E_NOMEM, "out of memory");
+        w->args->rest = rest;
+        w->args->rest[w->args->rest_count++] = word;
+        return ASSAY_OK;
+    }
     if (w->args->positional_count == most) {
         cli_fail(w->e, ASSAY_E_INVALID, "unexpected argument '%s'", word);
         cli_fail_where(w->e, "assay %s", w->verb->name);
@@ -402,6 +412,9 @@ void cli_args_free(cli_args *args) {
         free(args->value[i].list);
         args->value[i].list = NULL;
     }
+    free(args->rest);
+    args->rest = NULL;
+    args->rest_count = 0;
 }
 
 bool cli_wants_json(int argc, char *const *argv) {
