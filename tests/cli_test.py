@@ -196,6 +196,32 @@ class Data(Packed):
         self.refused(2, "pack", self.shared / "toy", again)
         self.good("pack", self.shared / "toy", again, "-qf")
 
+    def test_edit(self):
+        out = self.dir / "two.beton"
+        done = self.good("merge", self.beton, self.beton, self.beton, "-o", out, "--json")
+        document = json.loads(done.out)
+        self.assertEqual(document["schema"], "assay.edit/1")
+        self.assertEqual((document["rows"], document["train_rows"]), (300, 240))
+        self.assertIn("exists", self.refused(2, "merge", self.beton, self.beton, "-o", out).err)
+        self.refused(2, "merge", self.beton, "-o", out)
+        grown = self.dir / "grown.beton"
+        shutil.copy(self.beton, grown)
+        self.assertIn("200 rows", self.good("append", grown, self.beton).out)
+        self.good("append", grown, self.beton)
+        self.assertEqual(grown.read_bytes(), out.read_bytes())
+        some = self.dir / "some.beton"
+        self.good("select", self.beton, some, "--rows=0:10,95:", "--class=above", "--class=below")
+        self.assertEqual(json.loads(self.good("info", some, "--json").out)["num_samples"], 15)
+        self.assertIn("no class", self.refused(2, "select", self.beton, some, "-f", "--class=x").err)
+        part = self.dir / "part.beton"
+        self.assertIn("3 files", self.good("split", self.beton, part, "--shards=3").out)
+        self.good("split", self.beton, part, "--by-split")
+        for name, rows in (("train", 80), ("test", 20)):
+            found = json.loads(self.good("info", self.dir / f"part-{name}.beton", "--json").out)
+            self.assertEqual(found["num_samples"], rows)
+        self.refused(2, "split", self.beton, part)
+        self.good("verify", self.dir / "part-2.beton")
+
     def test_quiet(self):
         done = self.good("pack", self.shared / "toy", self.dir / "x.beton", "-q")
         self.assertEqual(done.err, "")

@@ -28,6 +28,7 @@ typedef struct alloc_table {
     const uint8_t *entry; /* in the file, at... */
     uint64_t at;          /* ...this byte */
     uint64_t entries, samples;
+    uint64_t per_sample; /* entries that a sample needs */
     uint64_t floor, end; /* where payloads may lie */
     struct alloc_order *order; /* how to search it, made when it is needed */
 } alloc_table;
@@ -35,11 +36,13 @@ typedef struct alloc_table {
 /* Looks at the first and the last entry. FORMAT, NOMEM. */
 ASSAY_MUST_CHECK assay_status alloc_table_make(alloc_table *t);
 void alloc_table_free(alloc_table *t);
-/* The size of the payload at `ptr`: `want` if an entry has that, else the largest.
+/* The size of the payload at `ptr`: what the sample's entry of number `rank` says if the
+ * table is in sample order, else `want` if an entry has that, else the largest.
  * *found false: no entry starts there. FORMAT: an entry that lies outside of the data.
  * NOMEM. @threads safe */
 ASSAY_MUST_CHECK assay_status alloc_table_find(const alloc_table *t,
                                                uint64_t sample,
+                                               uint64_t rank,
                                                uint64_t ptr,
                                                uint64_t want,
                                                uint64_t *bytes,

@@ -144,7 +144,8 @@ static assay_status find_custom(beton_file *f, int i) {
     err_set(ASSAY_E_UNSUPPORTED,
             "'%s' is a custom field; the file does not tell its cell's size",
             field->name);
-    err_help("say it with --custom %s:BYTES:ALIGNMENT", field->name);
+    err_help("write the dataset again without that field, or with assay, which notes the "
+             "cell in the file");
     return ASSAY_E_UNSUPPORTED;
 }
 
@@ -204,6 +205,7 @@ static assay_status read_bounds(beton_file *f) {
                               .at = f->table,
                               .entries = entries,
                               .samples = f->samples,
+                              .per_sample = per_sample,
                               .floor = f->metadata_end,
                               .end = f->section.present ? f->section.begin : f->table};
     ASSAY_TRY(alloc_table_make(&f->allocs));
@@ -323,6 +325,14 @@ const uint8_t *beton_cell(const beton_file *f, uint64_t sample, int field) {
     return f->data + f->metadata + sample * f->stride + f->field[field].cell_offset;
 }
 
+/* Of a field among those with payloads. */
+static uint64_t rank_of(const beton_file *f, int field) {
+    uint64_t rank = 0;
+    for (int i = 0; i < field; i++)
+        rank += f->field[i].has_payload;
+    return rank;
+}
+
 assay_status beton_payload(const beton_file *f,
                            uint64_t sample,
                            int field,
@@ -355,7 +365,8 @@ assay_status beton_payload(const beton_file *f,
         *bytes = want_bytes;
         return ASSAY_OK;
     }
-    ASSAY_TRY(alloc_table_find(&f->allocs, sample, ptr, want_bytes, bytes, &found));
+    ASSAY_TRY(alloc_table_find(&f->allocs, sample, rank_of(f, field), ptr, want_bytes,
+                               bytes, &found));
     if (!found)
         ASSAY_FAIL(ASSAY_E_FORMAT, "no entry of the allocation table starts at %" PRIu64,
                    ptr);
@@ -380,7 +391,8 @@ assay_status beton_listed(
     assay_status status = ASSAY_OK;
     uint64_t size;
     bool found;
-    ASSAY_TRY(alloc_table_find(&f->allocs, sample, ptr, bytes, &size, &found));
+    ASSAY_TRY(alloc_table_find(&f->allocs, sample, rank_of(f, field), ptr, bytes, &size,
+                               &found));
     if (!found || size != bytes)
         ASSAY_FAIL(ASSAY_E_FORMAT,
                    "the allocation table lists no %" PRIu64 " bytes at %" PRIu64, bytes,

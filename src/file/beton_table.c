@@ -217,7 +217,8 @@ static void search(const alloc_table *t,
     }
 }
 
-/* Entries that a table in sample order has for each sample; 0: it is not in that order. */
+/* Entries that a table in sample order has for each sample; 0: it is not in that order.
+ */
 static uint64_t group_of(const alloc_table *t) {
     uint64_t group = t->samples > 0 ? t->entries / t->samples : 0;
     return group <= MAX_GROUP && group * t->samples == t->entries ? group : 0;
@@ -241,11 +242,8 @@ bool alloc_table_denies(const alloc_table *t,
 }
 
 /* Among the entries that a table in sample order has for a sample. */
-static bool find_in_group(const alloc_table *t,
-                          uint64_t sample,
-                          uint64_t ptr,
-                          uint64_t want,
-                          uint64_t *bytes) {
+static bool find_in_group(
+    const alloc_table *t, uint64_t sample, uint64_t ptr, uint64_t want, uint64_t *bytes) {
     uint64_t group = group_of(t);
     *bytes = 0;
     for (uint64_t i = 0; i < group; i++) {
@@ -262,14 +260,32 @@ static bool find_in_group(const alloc_table *t,
     return want == 0 && *bytes > 0;
 }
 
+/* Whether the very entry that a table in sample order has for it fits. */
+static bool is_ranked(const alloc_table *t,
+                      uint64_t sample,
+                      uint64_t rank,
+                      uint64_t ptr,
+                      uint64_t want,
+                      uint64_t *bytes) {
+    uint64_t group = group_of(t);
+    if (group == 0 || group != t->per_sample || rank >= group)
+        return false;
+    entry e = entry_at(t, sample * group + rank);
+    *bytes = e.bytes;
+    return e.sample == sample && e.ptr == ptr && is_inside(t, &e) &&
+           (want == 0 || e.bytes == want);
+}
+
 assay_status alloc_table_find(const alloc_table *t,
                               uint64_t sample,
+                              uint64_t rank,
                               uint64_t ptr,
                               uint64_t want,
                               uint64_t *bytes,
                               bool *found) {
     assay_status status = ASSAY_OK;
-    *found = find_in_group(t, sample, ptr, want, bytes);
+    *found = is_ranked(t, sample, rank, ptr, want, bytes) ||
+             find_in_group(t, sample, ptr, want, bytes);
     if (*found)
         return ASSAY_OK;
     *bytes = 0;

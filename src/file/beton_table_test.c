@@ -136,8 +136,7 @@ static void told_by_the_caller(void **unused) {
     memset(file + le64_get(file + 16) - 64, 0, 64); /* no section */
     test_put(path.text, file, n);
     assert_fails(ASSAY_E_UNSUPPORTED, beton_open(&f, ctx, path.text));
-    assert_string_equal(assay_last_error()->help,
-                        "say it with --custom own:BYTES:ALIGNMENT");
+    assert_non_null(strstr(assay_last_error()->message, "'own'"));
     assert_fails(ASSAY_E_UNSUPPORTED, beton_open_with(&f, ctx, path.text, said, 1));
     assert_ok(beton_open_with(&f, ctx, path.text, said, 2));
     check_file(f);
