@@ -10,7 +10,7 @@ import sys
 ROOMS = [  # top to bottom; rooms on one line never include each other
     "cli python", "report", "audit card", "detect debug probe reason", "attribute attack shrink",
     "train", "zoo", "data nn render", "file image", "tensor", "simd", "base"]
-HEADERS = {"load": "data", "bench": "data", "doctor": "data"}  # public headers that are not named after their room
+HEADERS = {"load": "data", "bench": "data", "doctor": "data", "write": "data"}  # public headers that are not named after their room
 LEVEL = {room: level for level, line in enumerate(ROOMS) for room in line.split()}
 
 STANDARD = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp

@@ -57,8 +57,8 @@ const assay_verb assay_verb_select = {
     .options = options,
     .positionals = {{"FILE", "a .beton file", false, false},
                     {"OUT.beton", "the file to write", false, false}},
-    .examples = {{"assay select photos.beton clean.beton --exclude "
-                  "photos.assay/exclude.txt",
+    .examples = {{"assay select a.beton clean.beton --exclude "
+                  "a.assay/exclude.txt",
                   "without what an audit found"},
                  {"assay select photos.beton pets.beton --class=cat --class=dog",
                   "two classes"},
