@@ -53,7 +53,7 @@ static assay_status compare_fields(const edit *e, const edit_file *f) {
 static bool is_carried(uint32_t tag) {
     static const uint32_t tags[] = {
         BETON_TAG_CHECKSUMS, BETON_TAG_CLASSES, BETON_TAG_SPLITS, BETON_TAG_IDS,
-        BETON_TAG_IDENTITY,  BETON_TAG_INFO,    BETON_TAG_CUSTOM};
+        BETON_TAG_IDENTITY,  BETON_TAG_INFO,    BETON_TAG_CUSTOM, BETON_TAG_JPEG_INDEX};
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
         if (tags[i] == tag)
             return true;
@@ -75,6 +75,21 @@ static void note_dropped(const edit *e, const edit_file *f) {
         }
 }
 
+/* The entries of the index go along with their rows. */
+static assay_status open_index(const edit *e, edit_file *f) {
+    assay_status status = ASSAY_OK;
+    char note[256] = "";
+    for (int i = 0; i < beton_fields(f->f); i++)
+        if (beton_field_at(f->f, i)->type == BETON_IMAGE) {
+            ASSAY_TRY(jpeg_index_open(&f->index, e->ctx, f->f, i, "auto", note));
+            break;
+        }
+    if (note[0] != '\0')
+        log_line(e->ctx, ASSAY_LOG_WARN, "%s: %s", f->path, note);
+done:
+    return status;
+}
+
 static assay_status open_one(edit *e, edit_file *f, const char *path) {
     assay_status status = ASSAY_OK;
     f->path = path;
@@ -86,6 +101,7 @@ static assay_status open_one(edit *e, edit_file *f, const char *path) {
         e->page_size = beton_page_size(f->f);
     ASSAY_TRY(compare_fields(e, f));
     ASSAY_TRY(edit_read_info(e, f));
+    ASSAY_TRY(open_index(e, f));
     note_dropped(e, f);
 done:
     return status;
@@ -178,6 +194,7 @@ void edit_free(edit *e) {
         data_section_free(&e->file[i].said);
         mem_free(e->ctx, e->file[i].label);
         mem_free(e->ctx, e->file[i].orientation);
+        jpeg_index_close(e->file[i].index);
         beton_close(e->file[i].f);
     }
     for (size_t i = 0; i < e->classes; i++)
@@ -279,6 +296,7 @@ done:
 static assay_status copy_row(emit_row *r, const edit *e, uint64_t pick) {
     assay_status status = ASSAY_OK;
     uint64_t sample;
+    jpeg_index index;
     const edit_file *f = edit_file_of(e, pick, &sample);
     emit_row_clear(r);
     for (int k = 0; k < e->layout.fields; k++) {
@@ -299,6 +317,9 @@ static assay_status copy_row(emit_row *r, const edit *e, uint64_t pick) {
         if (d->has_payload)
             ASSAY_TRY(copy_payload(r, e, f, sample, k));
     }
+    if (f->index != NULL && jpeg_index_at(f->index, sample, &index))
+        buf_add(&r->index, index.data, index.bytes);
+    ASSAY_TRY(buf_check(&r->index));
     ASSAY_TRY(emit_row_seal(r));
 done:
     return status;
@@ -380,6 +401,10 @@ assay_status edit_write(const edit *e,
         ASSAY_FAIL(ASSAY_E_INVALID, "a page is a power of two below 4 GiB");
     ASSAY_TRY(edit_write_info(e, &info));
     ASSAY_TRY(emit_begin(&to, e->ctx, out, &e->layout, e->picks, page_size));
+    for (size_t i = 0; i < e->files && to.index == NULL; i++)
+        if (e->file[i].index != NULL)
+            ASSAY_TRY(
+                emit_keep_index(&to, jpeg_index_describe(e->file[i].index).interval));
     ASSAY_TRY(write_rows(e, &to));
     for (size_t i = 0; i < e->files; i++)
         ids = ids || e->file[i].said.id_bytes != NULL;

@@ -13,8 +13,9 @@ typedef struct edit_file {
     const char *path; /* borrowed */
     beton_file *f;
     data_section said;
-    int64_t *label;       /* of a label in the result; NULL: the same */
-    uint8_t *orientation; /* EXIF, by sample; NULL: none */
+    int64_t *label;        /* of a label in the result; NULL: the same */
+    uint8_t *orientation;  /* EXIF, by sample; NULL: none */
+    jpeg_index_set *index; /* of the first image field; NULL: none */
 } edit_file;
 
 typedef struct edit {

@@ -391,12 +391,60 @@ static void test_packed(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Merging carries the entries along; rows of a file without an index have none. */
+static void test_merged(void **state) {
+    (void)state;
+    test_scratch dir = test_scratch_begin();
+    assay_ctx *ctx = test_ctx(2);
+    test_path part[2] = {test_in(&dir, "a.beton"), test_in(&dir, "b.beton")};
+    test_path out = test_in(&dir, "out.beton");
+    assay_pack_options o = ASSAY_PACK_OPTIONS_INIT;
+    beton_file *f;
+    jpeg_index_set *s;
+    char note[256];
+    o.mode = "keep";
+    for (size_t k = 0; k < 40; k++) {
+        char name[64];
+        buf b = buf_make(ctx);
+        snprintf(name, sizeof name, "%d/train/%s/%02zu.jpg", k >= 20, k % 2 ? "x" : "y",
+                 k);
+        make_jpeg(&b, ctx, k);
+        put_buf(&dir, name, &b);
+    }
+    for (int i = 0; i < 2; i++) {
+        o.index_interval = i == 0 ? 4 : -1;
+        assert_ok(
+            assay_pack(ctx, test_in(&dir, i ? "1" : "0").text, part[i].text, &o, NULL));
+    }
+    const char *paths[] = {part[1].text, part[0].text};
+    assert_ok(assay_beton_merge(ctx, paths, 2, out.text, NULL, NULL));
+    assert_ok(beton_open(&f, ctx, out.text));
+    assert_ok(jpeg_index_open(&s, ctx, f, 0, "auto", note));
+    assert_non_null(s);
+    assert_int_equal(jpeg_index_describe(s).interval, 4);
+    assert_int_equal(jpeg_index_describe(s).indexed, 20);
+    size_t found = 0;
+    for (uint64_t i = 0; i < 40; i++) {
+        image_cell c = image_cell_get(beton_cell(f, i, 0));
+        const uint8_t *data;
+        uint64_t n;
+        jpeg_index index;
+        assert_ok(image_cell_payload(f, i, 0, &c, &data, &n));
+        found += jpeg_index_find(s, i, data, (size_t)n, &index);
+    }
+    assert_int_equal(found, 20);
+    jpeg_index_close(s);
+    beton_close(f);
+    test_scratch_end(&dir);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_beside),  cmocka_unit_test(test_stale),
         cmocka_unit_test(test_changed_bytes), cmocka_unit_test(test_collect),
         cmocka_unit_test(test_damaged),       cmocka_unit_test(test_nothing_to_index),
-        cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_packed),        cmocka_unit_test(test_merged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
