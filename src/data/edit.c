@@ -10,8 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { MAX_FILES = 1 << 20, BLOCK_ROWS = 1024, GRAIN = 16 };
+enum { MAX_FILES = 1 << 20, BLOCK_ROWS = 1024, GRAIN = 16, LEAST_PAGE = 1 << 21 };
 
 /* ---- opening ---- */
 
@@ -90,6 +91,17 @@ done:
     return status;
 }
 
+/* The page that holds every sample of a file: its own, or as many bytes as the file has,
+ * so that a small file can't ask for gigabytes. */
+static uint64_t page_of(const edit_file *f) {
+    struct stat st;
+    uint64_t page = beton_page_size(f->f);
+    uint64_t bytes = stat(f->path, &st) == 0 ? (uint64_t)st.st_size : UINT32_MAX;
+    while (page / 2 >= LEAST_PAGE && page / 2 >= bytes)
+        page /= 2;
+    return page;
+}
+
 static assay_status open_one(edit *e, edit_file *f, const char *path) {
     assay_status status = ASSAY_OK;
     f->path = path;
@@ -97,8 +109,9 @@ static assay_status open_one(edit *e, edit_file *f, const char *path) {
     ASSAY_TRY(data_section_read(&f->said, e->ctx, f->f));
     if (beton_samples(f->f) >> 40 != 0)
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%s: 2^40 samples or more", path);
-    if (beton_page_size(f->f) > e->page_size)
-        e->page_size = beton_page_size(f->f);
+    uint64_t page = page_of(f);
+    if (page > e->page_size)
+        e->page_size = page;
     ASSAY_TRY(compare_fields(e, f));
     ASSAY_TRY(edit_read_info(e, f));
     ASSAY_TRY(open_index(e, f));
