@@ -4,7 +4,7 @@
  *
  *   data SOURCE WORKDIR [size=28] [channels=1] [batch=256]
  */
-#include "data/feeder.h"
+#include "data/load/feeder.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
  *
  *   pages WORKDIR [megabytes=512] [payload_kb=110] [cache_mb=128] [threads=4]
  */
-#include "data/pages.h"
+#include "data/load/pages.h"
 #include "base/le.h"
-#include "data/sampler.h"
+#include "data/load/sampler.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  *   transforms [NAME]
  */
 #include "base/os.h"
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * behind it is reached. */
 #include "base/hash.h"
 #include "base/le.h"
-#include "data/jpeg_index.h"
+#include "data/load/jpeg_index.h"
 #include "fuzz.h"
 
 #include <string.h>

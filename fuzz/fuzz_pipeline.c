@@ -1,5 +1,5 @@
 /* Pipelines as text: reading, and compiling for a field of images or labels. */
-#include "data/plan.h"
+#include "data/load/plan.h"
 #include "fuzz.h"
 
 #include <string.h>

@@ -9,7 +9,7 @@
  * builds without sanitizers, which hold back what is freed, and with MALLOC_ARENA_MAX=1,
  * since the arenas of threads that came and went fill up by chance.
  */
-#include "data/load_inside.h"
+#include "data/load/load_inside.h"
 #include "data/testing_beton.h"
 
 #include <dirent.h>

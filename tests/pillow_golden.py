@@ -1,4 +1,4 @@
-"""Prints the tables of src/data/photometric_test.c and geometry_test.c: checksums of what Pillow
+"""Prints the tables of src/data/augment/photometric_test.c and geometry_test.c: checksums of what Pillow
 makes of one image.
 
 Run by hand: python3 tests/pillow_golden.py. The image is 23 x 17, its bytes given by a formula that

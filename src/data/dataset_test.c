@@ -5,8 +5,8 @@
 #include "base/rng.h"
 #include "data/identity.h"
 #include "data/image_cell.h"
-#include "data/feeder.h"
-#include "data/stream.h"
+#include "data/load/feeder.h"
+#include "data/source/stream.h"
 #include "data/testing.h"
 
 static void put_picture(assay_ctx *ctx,

@@ -2,7 +2,7 @@
  * nothing and leave no half-written file. */
 #include "base/testing.h"
 #include "data/dataset.h"
-#include "data/feeder.h"
+#include "data/load/feeder.h"
 #include "data/testing.h"
 
 /* Hands out memory `left` times, then none. */

@@ -6,7 +6,7 @@
 #include "base/pool.h"
 #include "data/field.h"
 #include "data/image_cell.h"
-#include "data/jpeg_index.h"
+#include "data/load/jpeg_index.h"
 #include "data/section.h"
 #include "file/atomic.h"
 

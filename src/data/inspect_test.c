@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/le.h"
 #include "data/field.h"
-#include "data/stream.h"
+#include "data/source/stream.h"
 #include "data/testing.h"
 #include "file/npy.h"
 

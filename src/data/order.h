@@ -4,7 +4,7 @@
 #define DATA_ORDER_H
 
 #include "base/rng.h"
-#include "data/alias.h"
+#include "data/load/alias.h"
 
 #include <stdbool.h>
 #include <stddef.h>

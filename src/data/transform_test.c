@@ -1,6 +1,6 @@
 /* Every transform of the registry: arguments, shapes, refusals, agreement with its
  * reference and with what it folds into a placement. */
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 #include "base/testing.h"

@@ -5,7 +5,7 @@
 
 #include <assay/train.h>
 
-#include "data/feeder.h"
+#include "data/load/feeder.h"
 #include "zoo/zoo.h"
 
 /* How to train: everything that decides the bytes besides data and seed. */

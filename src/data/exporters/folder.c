@@ -4,7 +4,7 @@
 #include "data/exporter.h"
 
 #include "base/le.h"
-#include "data/values.h"
+#include "data/source/values.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * shard's name. Headers hold no times and owners. */
 #include "data/exporter.h"
 
-#include "data/values.h"
+#include "data/source/values.h"
 #include "file/atomic.h"
 
 #include <stdio.h>

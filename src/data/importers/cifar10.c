@@ -1,7 +1,7 @@
 /* CIFAR-10's binary version (Krizhevsky 2009): records of one label byte and an image. A
  * folder of data_batch_*.bin and test_batch.bin (gzip and xz are unpacked), or one such
  * file alone. */
-#include "data/cifar.h"
+#include "data/source/cifar.h"
 
 static const char *const known[] = {"airplane", "automobile", "bird",  "cat",  "deer",
                                     "dog",      "frog",       "horse", "ship", "truck"};

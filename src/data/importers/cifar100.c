@@ -2,8 +2,8 @@
  * and an image. A folder of train.bin and test.bin (gzip and xz are unpacked), or one
  * such file alone. The fine label is the class; the coarse one is a column of its own. */
 #include "base/os.h"
-#include "data/cifar.h"
-#include "data/values.h"
+#include "data/source/cifar.h"
+#include "data/source/values.h"
 
 enum { RECORD = 3074 };
 

@@ -4,11 +4,11 @@
  * of which the second holds whole numbers only are texts and labels. */
 #include "data/importer.h"
 
-#include "data/labels.h"
-#include "data/listed.h"
-#include "data/spool.h"
-#include "data/table.h"
-#include "data/values.h"
+#include "data/source/labels.h"
+#include "data/source/listed.h"
+#include "data/source/spool.h"
+#include "data/source/table.h"
+#include "data/source/values.h"
 
 #include <math.h>
 #include <stdio.h>

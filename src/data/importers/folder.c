@@ -4,8 +4,8 @@
 #include "data/importer.h"
 
 #include "base/os.h"
-#include "data/labels.h"
-#include "data/values.h"
+#include "data/source/labels.h"
+#include "data/source/values.h"
 
 #include <ctype.h>
 #include <stdio.h>

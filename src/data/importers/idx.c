@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 #include "base/os.h"
-#include "data/stream.h"
+#include "data/source/stream.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,10 +5,10 @@
 #include "data/importer.h"
 
 #include "base/json.h"
-#include "data/labels.h"
-#include "data/listed.h"
-#include "data/spool.h"
-#include "data/values.h"
+#include "data/source/labels.h"
+#include "data/source/listed.h"
+#include "data/source/spool.h"
+#include "data/source/values.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,10 +6,10 @@
 #include "data/importer.h"
 
 #include "base/le.h"
-#include "data/labels.h"
-#include "data/spool.h"
-#include "data/values.h"
-#include "data/zip.h"
+#include "data/source/labels.h"
+#include "data/source/spool.h"
+#include "data/source/values.h"
+#include "data/source/zip.h"
 #include "file/npy.h"
 
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #include "data/importer.h"
 
 #include "base/json.h"
-#include "data/values.h"
-#include "data/wds.h"
+#include "data/source/values.h"
+#include "data/source/wds.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* WebDataset shards: what is listed and handed out, and what is said of bad ones. */
-#include "data/tar.h"
+#include "data/source/tar.h"
 #include "data/testing.h"
 
 #include <assay/data.h>

@@ -1,6 +1,6 @@
 /* Turns, moves, scales and shears at random. */
-#include "data/geometry.h"
-#include "data/photometric.h"
+#include "data/augment/geometry.h"
+#include "data/augment/photometric.h"
 
 #include <math.h>
 #include <string.h>

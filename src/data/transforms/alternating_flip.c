@@ -1,6 +1,6 @@
 /* Mirrors left and right in every other epoch: whether in the even or the odd ones is
  * drawn once for each sample. */
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 static assay_status plan(transform_plan *p) {

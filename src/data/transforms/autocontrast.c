@@ -1,5 +1,5 @@
 /* Stretches the contrast to the whole range with probability p. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

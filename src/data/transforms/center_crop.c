@@ -1,5 +1,5 @@
 /* The middle of the picture, resized. */
-#include "data/windows.h"
+#include "data/augment/windows.h"
 
 enum { SIZE, RATIO = 2, FILTER };
 

@@ -1,5 +1,5 @@
 /* Brightness, contrast, saturation and hue at random, in random order. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

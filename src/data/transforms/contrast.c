@@ -1,5 +1,5 @@
 /* Contrast by a random factor. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 enum { MAGNITUDE, P };
 

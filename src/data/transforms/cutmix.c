@@ -1,6 +1,6 @@
 /* Pastes a box of the image before it in the batch into each image, and mixes their
  * labels by the box's share. */
-#include "data/mixing.h"
+#include "data/augment/mixing.h"
 
 #include <math.h>
 #include <string.h>

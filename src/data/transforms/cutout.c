@@ -1,5 +1,5 @@
 /* Fills one square, or rectangle, at a random place. */
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Evens the histogram with probability p. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

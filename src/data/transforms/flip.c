@@ -1,5 +1,5 @@
 /* Mirrors left and right with probability p. */
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 static assay_status plan(transform_plan *p) {

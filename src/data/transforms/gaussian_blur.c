@@ -1,6 +1,6 @@
 /* Blurs by a Gaussian of random width: down the columns, then along the rows. */
-#include "data/kernels.h"
-#include "data/photometric.h"
+#include "data/augment/kernels.h"
+#include "data/augment/photometric.h"
 #include "simd/simd.h"
 
 #include <math.h>

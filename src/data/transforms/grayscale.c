@@ -1,5 +1,5 @@
 /* Grey with probability p; the channels stay. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Turns the hue by a random angle. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 enum { MAGNITUDE, P };
 

@@ -1,5 +1,5 @@
 /* A label becomes one number for each class, a little of it spread over all. */
-#include "data/label_spread.h"
+#include "data/augment/label_spread.h"
 
 enum { EPSILON, CLASSES };
 

@@ -1,6 +1,6 @@
 /* Blends each image with the one before it in the batch, and their labels alike. */
-#include "data/kernels.h"
-#include "data/mixing.h"
+#include "data/augment/kernels.h"
+#include "data/augment/mixing.h"
 
 enum { ALPHA, SAME, LABELS, P };
 

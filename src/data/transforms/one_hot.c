@@ -1,5 +1,5 @@
 /* A label becomes one number for each class: 1 for its own, 0 elsewhere. */
-#include "data/label_spread.h"
+#include "data/augment/label_spread.h"
 
 static assay_status plan(transform_plan *p) {
     return spread_check(p, "one_hot", p->value[0]);

@@ -1,6 +1,6 @@
 /* Blends a patch into certain rows: the trigger of a backdoor. */
-#include "data/patch.h"
-#include "data/row_set.h"
+#include "data/augment/patch.h"
+#include "data/augment/row_set.h"
 #include "data/transform.h"
 
 #include <math.h>

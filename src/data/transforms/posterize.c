@@ -1,5 +1,5 @@
 /* Fewer bits for each channel, with probability p. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* N operations, evenly drawn from fourteen, all at one strength. */
-#include "data/augment.h"
-#include "data/photometric.h"
+#include "data/augment/augment.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* A window of the output's own size at a random place: nothing is resized, unless the
  * picture is smaller. */
-#include "data/windows.h"
+#include "data/augment/windows.h"
 
 enum { SIZE, FILTER = 2 };
 

@@ -1,5 +1,5 @@
 /* Erases a rectangle of random area and shape, with a colour or with noise. */
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* A random window of random area and shape, resized. */
-#include "data/windows.h"
+#include "data/augment/windows.h"
 
 #include <math.h>
 

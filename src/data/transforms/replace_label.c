@@ -1,5 +1,5 @@
 /* Gives certain rows another label. */
-#include "data/row_set.h"
+#include "data/augment/row_set.h"
 #include "data/transform.h"
 
 enum { ROWS, LABEL }; /* places of the arguments; the label is the first number */

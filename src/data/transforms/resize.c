@@ -1,5 +1,5 @@
 /* The picture, resized: all of it, or what remains when its shape is kept. */
-#include "data/windows.h"
+#include "data/augment/windows.h"
 
 enum { SIZE, MODE = 2, FILTER };
 enum { MODE_EXACT, MODE_SHORTEST };

@@ -1,6 +1,6 @@
 /* Turns about the middle by a random angle. */
-#include "data/geometry.h"
-#include "data/photometric.h"
+#include "data/augment/geometry.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Saturation by a random factor. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 enum { MAGNITUDE, P };
 

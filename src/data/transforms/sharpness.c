@@ -1,5 +1,5 @@
 /* Sharpens or smooths with probability p. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

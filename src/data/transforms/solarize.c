@@ -1,5 +1,5 @@
 /* Inverts what is bright, with probability p. */
-#include "data/photometric.h"
+#include "data/augment/photometric.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Shifts by up to `pixels` in each direction, evenly drawn; what comes in at the edge is
  * a colour, or the edge's own pixels repeated. */
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 #include <string.h>

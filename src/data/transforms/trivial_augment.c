@@ -1,6 +1,6 @@
 /* One operation, evenly drawn from fourteen, at an evenly drawn strength. */
-#include "data/augment.h"
-#include "data/photometric.h"
+#include "data/augment/augment.h"
+#include "data/augment/photometric.h"
 
 enum { BINS, FILL };
 

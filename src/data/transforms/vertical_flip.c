@@ -1,5 +1,5 @@
 /* Mirrors top and bottom with probability p. */
-#include "data/placement.h"
+#include "data/augment/placement.h"
 #include "data/transform.h"
 
 static assay_status plan(transform_plan *p) {

@@ -1,5 +1,5 @@
 /* Pictures as they are; all must be of one size. */
-#include "data/windows.h"
+#include "data/augment/windows.h"
 
 static assay_status plan(transform_plan *p) {
     if (p->in.height < 1) {

@@ -1,7 +1,0 @@
-/* The transforms' kernels for AVX2; empty on other architectures. */
-#include "data/kernels.h"
-
-#ifdef __AVX2__
-#define DATA_KERNELS data_kernels_avx2
-#include "data/kernels.inc"
-#endif

@@ -1,7 +1,0 @@
-/* The transforms' kernels for AVX-512; empty on other architectures. */
-#include "data/kernels.h"
-
-#ifdef __AVX512BW__
-#define DATA_KERNELS data_kernels_avx512
-#include "data/kernels.inc"
-#endif

@@ -1,5 +1,0 @@
-/* The transforms' kernels for what every processor has. */
-#include "data/kernels.h"
-
-#define DATA_KERNELS data_kernels_none
-#include "data/kernels.inc"
