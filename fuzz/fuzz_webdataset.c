@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
 static void put(buf *out, const char *name, char type, const void *data, size_t n) {
     uint8_t h[BLOCK] = {0}, zeros[BLOCK] = {0};
     (void)snprintf((char *)h, 100, "%s", name);
-    (void)snprintf((char *)h + 124, 12, "%011zo", n);
+    (void)snprintf((char *)h + 124, 12, "%011o", (unsigned)n);
     h[156] = (uint8_t)type;
     memcpy(h + 257, "ustar", 6);
     memcpy(h + 263, "00", 2);

@@ -1,4 +1,4 @@
-/* What POSIX does not offer: processors allowed, resident memory by kind, forgetting
+/* What POSIX does not offer: processors allowed, resident memory by kind, advice on
  * pages. The only file that asks for more than POSIX. */
 #define _GNU_SOURCE
 #include "base/os.h"
@@ -61,6 +61,14 @@ void os_sample_memory(void) {
 uint64_t assay_peak_bytes(void) {
     os_sample_memory();
     return atomic_load(&memory_peak);
+}
+
+void os_large_pages(void *memory, size_t bytes) {
+    const uintptr_t large = (uintptr_t)2 << 20;
+    uintptr_t begin = ((uintptr_t)memory + large - 1) / large * large;
+    uintptr_t end = ((uintptr_t)memory + bytes) / large * large;
+    if (begin < end) /* whole ones inside only */
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 
 void os_map_forget(os_map *m, size_t offset, size_t bytes) {

@@ -236,7 +236,7 @@ bool alloc_table_denies(const alloc_table *t,
             continue;
         if (e.bytes == bytes)
             return false;
-        denies = true;
+        denies = denies || e.bytes > 0; /* an empty payload shares the next one's place */
     }
     return denies;
 }

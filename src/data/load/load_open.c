@@ -311,6 +311,23 @@ done:
     return status;
 }
 
+/* Whether any of the first samples has an array of the size that the descriptor says:
+ * buffers are made for it, and it is not to be trusted. */
+static assay_status check_array(const assay_loader *l, int o) {
+    enum { LOOKS = 1024 };
+    const load_file *file = &l->file[0];
+    int field = file->field[o];
+    const data_field *kind = field_for(beton_field_at(file->f, field)->type);
+    assay_status status = ASSAY_OK;
+    for (uint64_t k = 0; k < beton_samples(file->f) && k < LOOKS; k++) {
+        field_value v;
+        status = kind->read(&v, file->f, &l->plan[o].type, k, field);
+        if (status == ASSAY_OK)
+            break;
+    }
+    return status;
+}
+
 static assay_status compile_one(assay_loader *l, int o, const transform_shape *pixels) {
     assay_status status = ASSAY_OK;
     pipeline_output *out = &l->pipe.output[o];
@@ -326,6 +343,8 @@ static assay_status compile_one(assay_loader *l, int o, const transform_shape *p
         ASSAY_TRY(count_classes(l, o));
     place.classes = l->classes;
     ASSAY_TRY_AT(plan_compile(&l->plan[o], l->ctx, out, &place), "pipeline");
+    if (l->plan[o].kind == PLAN_ARRAY)
+        ASSAY_TRY(check_array(l, o));
 done:
     return status;
 }

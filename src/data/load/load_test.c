@@ -889,6 +889,27 @@ static void test_mixing(void **state) {
     assay_loader_destroy(l);
 }
 
+/* A descriptor that claims terabytes is refused before memory is asked for. */
+static void huge_arrays(void **unused) {
+    (void)unused;
+    enum { DESCRIPTOR = 1041, ARRAY = 3 };
+    test_scratch dir = test_scratch_begin();
+    test_path path = test_in(&dir, "a.beton");
+    assay_ctx *ctx = test_ctx(1);
+    size_t bytes;
+    make_beton(ctx, path.text, &(test_beton){.samples = 5, .others = true});
+    uint8_t *file = test_get(ctx, path.text, &bytes);
+    le64_put(file + 24 + ARRAY * DESCRIPTOR + 17, (uint64_t)1 << 40);
+    test_put(path.text, file, bytes);
+    const char *paths[] = {path.text};
+    assay_loader *l = NULL;
+    assert_fails(ASSAY_E_FORMAT, assay_loader_create(&l, ctx, paths, 1, "array", NULL));
+    assert_null(l);
+    mem_free(ctx, file);
+    assay_ctx_destroy(ctx);
+    test_scratch_end(&dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_references),
@@ -914,6 +935,7 @@ int main(void) {
         cmocka_unit_test(test_steady),
         cmocka_unit_test(test_plan_and_stats),
         cmocka_unit_test(test_mixing),
+        cmocka_unit_test(huge_arrays),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -207,7 +207,7 @@ add_member(wds *w, size_t shard, const tar_member *m, const char *name) {
     assay_status status = ASSAY_OK;
     size_t key_bytes;
     const char *ext;
-    uint32_t kind;
+    uint32_t kind = 0;
     if (!split_name(name, &key_bytes, &ext)) {
         if (w->nameless++ == 0)
             snprintf(w->first_nameless, sizeof w->first_nameless, "%.255s", name);
