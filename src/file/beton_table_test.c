@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/testing.h"
 #include "file/beton.h"
+#include "file/beton_inside.h"
 
 enum { SAMPLES = 300, PAGE = 4096 };
 
@@ -159,8 +160,22 @@ static void told_by_the_caller(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
+/* The entry of an empty payload says nothing of the one behind it, at the same place. */
+static void empty_payloads(void **state) {
+    (void)state;
+    uint8_t entry[24] = {0};
+    alloc_table t = {.entry = entry, .entries = 1, .samples = 1, .end = 1000};
+    le64_put(entry + 8, 100);
+    assert_false(alloc_table_denies(&t, 0, 100, 8));
+    le64_put(entry + 16, 4);
+    assert_true(alloc_table_denies(&t, 0, 100, 8));
+    assert_false(alloc_table_denies(&t, 0, 100, 4));
+    assert_false(alloc_table_denies(&t, 0, 200, 8));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(any_order),
-                                       cmocka_unit_test(told_by_the_caller)};
+                                       cmocka_unit_test(told_by_the_caller),
+                                       cmocka_unit_test(empty_payloads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
