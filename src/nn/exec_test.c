@@ -1,7 +1,9 @@
 /* The executor on a small network with everything in it that a chain lacks: a value used
  * twice, odd sizes, fused passes. A float64 interpreter made of the ops' references is
  * the yardstick. */
+#include "base/cpu.h"
 #include "nn/graph_inside.h"
+#include "nn/onednn.h"
 
 #include "base/pool.h"
 #include "base/rng.h"
@@ -549,6 +551,19 @@ static void weights_follow_their_seed(void **state) {
     net_close(&t);
 }
 
+/* oneDNN may use what we may use: every set from AVX-512 on is one it is not held back
+ * from. */
+static void library_keeps_pace(void **unused) {
+    (void)unused;
+    assay_ctx *ctx = NULL;
+    dn_engine *e = NULL;
+    assert_int_equal(assay_ctx_create(&ctx, NULL), ASSAY_OK);
+    assert_int_equal(dn_engine_create(&e, ctx), ASSAY_OK);
+    assert_int_equal(dn_bf16_runs(), cpu_isa_used() >= CPU_AVX512);
+    dn_engine_destroy(e);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_of_the_batch),
@@ -561,6 +576,7 @@ int main(void) {
         cmocka_unit_test(input_gradients_are_there),
         cmocka_unit_test(wrong_use_is_refused),
         cmocka_unit_test(weights_follow_their_seed),
+        cmocka_unit_test(library_keeps_pace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

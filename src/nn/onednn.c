@@ -8,6 +8,8 @@
  * nothing. */
 #include "nn/onednn.h"
 
+#include "base/cpu.h"
+
 #include <dnnl.h>
 #include <dnnl_version.h>
 #include <string.h>
@@ -154,10 +156,10 @@ static assay_status check(dnnl_status_t r, const char *what) {
 /* Lowers the library's instruction set to ours. Only the first call before the first
  * primitive can; later ones are refused, which is as it should be. */
 static void limit_isa(void) {
-    const char *isa = assay_isa_name();
-    if (strcmp(isa, "avx512") != 0)
-        (void)dnnl_set_max_cpu_isa(strcmp(isa, "avx2") == 0 ? dnnl_cpu_isa_avx2
-                                                            : dnnl_cpu_isa_sse41);
+    cpu_isa isa = cpu_isa_used();
+    if (isa < CPU_AVX512)
+        (void)dnnl_set_max_cpu_isa(isa == CPU_AVX2 ? dnnl_cpu_isa_avx2
+                                                   : dnnl_cpu_isa_sse41);
 }
 
 assay_status dn_engine_create(dn_engine **out, assay_ctx *ctx) {
