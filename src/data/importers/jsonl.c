@@ -35,17 +35,7 @@ typedef struct jsonl {
 } jsonl;
 
 static bool is_lines(const char *path) {
-    static const char *const ends[] = {".jsonl", ".ndjson"}, *const packed[] = {"", ".gz",
-                                                                                ".xz",
-                                                                                ".zst"};
-    char end[16];
-    for (size_t i = 0; i < 2; i++)
-        for (size_t k = 0; k < sizeof packed / sizeof packed[0]; k++) {
-            snprintf(end, sizeof end, "%s%s", ends[i], packed[k]);
-            if (value_ends(path, end))
-                return true;
-        }
-    return false;
+    return value_ends_packed(path, ".jsonl") || value_ends_packed(path, ".ndjson");
 }
 
 static int detect(assay_ctx *ctx, const char *path) {

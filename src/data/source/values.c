@@ -185,6 +185,17 @@ bool value_ends(const char *name, const char *end) {
     return n >= m && strcasecmp(name + n - m, end) == 0;
 }
 
+bool value_ends_packed(const char *name, const char *end) {
+    static const char *const packed[] = {"", ".gz", ".xz", ".zst"};
+    char whole[32];
+    for (size_t i = 0; i < sizeof packed / sizeof packed[0]; i++) {
+        (void)snprintf(whole, sizeof whole, "%s%s", end, packed[i]);
+        if (value_ends(name, whole))
+            return true;
+    }
+    return false;
+}
+
 bool value_is_image(const char *name) {
     return value_ends(name, ".jpg") || value_ends(name, ".jpeg") ||
            value_ends(name, ".png");

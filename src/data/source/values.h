@@ -36,5 +36,7 @@ void value_file_name(char *out, size_t room, const char *text);
 bool value_is_image(const char *name);
 /* Whether a name ends in that, in any case. */
 bool value_ends(const char *name, const char *end);
+/* The same, perhaps with .gz, .xz or .zst behind. */
+bool value_ends_packed(const char *name, const char *end);
 
 #endif
