@@ -501,7 +501,7 @@ static void wrong_use_is_refused(void **state) {
     assert_int_equal(
         nn_graph_param(g, "empty", (nn_shape){2, {3, 0}}, NN_INIT_ZERO, false, &v),
         ASSAY_E_SHAPE);
-    assert_int_equal(nn_graph_input(g, "closed", ASSAY_F32, (nn_shape){2, {3, 4}}, &v),
+    assert_int_equal(nn_graph_input(g, "empty", ASSAY_F32, (nn_shape){2, {3, 0}}, &v),
                      ASSAY_E_SHAPE);
     assert_int_equal(nn_graph_find(g, "logits"), t.logits);
     assert_true(nn_graph_find(g, "nothing") < 0);

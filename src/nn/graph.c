@@ -20,6 +20,8 @@ void nn_graph_destroy(nn_graph *g) {
     if (!g)
         return;
     assay_ctx *ctx = g->ctx;
+    for (size_t i = 0; i < g->n_values; i++)
+        mem_free(ctx, g->value[i].constant);
     mem_free(ctx, g->value);
     mem_free(ctx, g->node);
     mem_free(ctx, g->param);
@@ -31,7 +33,7 @@ void nn_graph_destroy(nn_graph *g) {
 static const int64_t most_elements = (int64_t)1 << 40;
 
 static assay_status check_shape(const char *name, const nn_shape *s, int first) {
-    if (s->ndim < first || s->ndim < 1 || s->ndim > NN_MAX_DIMS)
+    if (s->ndim < first || s->ndim > NN_MAX_DIMS)
         return err_set(ASSAY_E_SHAPE, "value '%s' has %d dimensions", name, s->ndim);
     int64_t count = 1;
     for (int i = first; i < s->ndim; i++) {
@@ -71,13 +73,14 @@ assay_status nn_graph_input(
     nn_graph *g, const char *name, assay_dtype dtype, nn_shape shape, nn_value *out) {
     assay_status status = ASSAY_OK;
     *out = -1;
-    if (dtype != ASSAY_F32 && dtype != ASSAY_I32)
-        ASSAY_FAIL(ASSAY_E_DTYPE, "input '%s' must be f32 or i32", name);
-    if (shape.ndim < 1 || shape.dim[0] != 0)
-        ASSAY_FAIL(ASSAY_E_SHAPE, "input '%s' must leave its batch open (0)", name);
-    if (shape.ndim > 1)
-        ASSAY_TRY(check_shape(name, &shape, 1));
-    nn_value_info v = {.kind = NN_KIND_INPUT, .dtype = dtype, .shape = shape, .node = -1};
+    if (assay_dtype_size(dtype) == 0)
+        ASSAY_FAIL(ASSAY_E_DTYPE, "input '%s' has no element type", name);
+    ASSAY_TRY(check_shape(name, &shape, nn_shape_open(&shape)));
+    nn_value_info v = {.kind = NN_KIND_INPUT,
+                       .dtype = dtype,
+                       .layout = shape.ndim == 4 ? ASSAY_CHANNELS_LAST : ASSAY_ROW_MAJOR,
+                       .shape = shape,
+                       .node = -1};
     ASSAY_TRY(add_value(g, name, &v, out));
 done:
     return status;
@@ -126,6 +129,29 @@ assay_status nn_graph_buffer(
                     &g->buffer_floats, out);
 }
 
+assay_status nn_graph_constant(nn_graph *g,
+                               const char *name,
+                               assay_dtype dtype,
+                               nn_shape shape,
+                               const void *data,
+                               nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_value_info v = {
+        .kind = NN_KIND_CONSTANT, .dtype = dtype, .shape = shape, .node = -1};
+    *out = -1;
+    if (assay_dtype_size(dtype) == 0)
+        ASSAY_FAIL(ASSAY_E_DTYPE, "constant '%s' has no element type", name);
+    ASSAY_TRY(check_shape(name, &shape, 0));
+    v.count = (size_t)nn_shape_count(&shape);
+    ASSAY_TRY(mem_new(g->ctx, &v.constant, v.count, assay_dtype_size(dtype)));
+    memcpy(v.constant, data, v.count * assay_dtype_size(dtype));
+    ASSAY_TRY(add_value(g, name, &v, out));
+    v.constant = NULL;
+done:
+    mem_free(g->ctx, v.constant);
+    return status;
+}
+
 static assay_status check_attrs(const nn_op_def *op, const nn_attr *attrs, int n) {
     if (n > NN_MAX_ATTRS)
         return err_set(ASSAY_E_INVALID, "%s: %d attributes are too many", op->name, n);
@@ -136,7 +162,7 @@ static assay_status check_attrs(const nn_op_def *op, const nn_attr *attrs, int n
         if (!known)
             return err_set(ASSAY_E_INVALID, "%s has no attribute '%s'", op->name,
                            attrs[i].name);
-        if (attrs[i].count < 0 || attrs[i].count > 4)
+        if (attrs[i].count < 0 || attrs[i].count > NN_MAX_ATTR_INTS)
             return err_set(ASSAY_E_INVALID, "%s: attribute '%s' has %d numbers", op->name,
                            attrs[i].name, attrs[i].count);
     }
@@ -149,6 +175,50 @@ static const char *own_attr_name(const nn_op_def *op, const char *name) {
         if (strcmp(*a, name) == 0)
             return *a;
     return "";
+}
+
+static assay_status check_dtypes(const nn_node *node) {
+    for (int i = 0; i < node->n_in; i++) {
+        unsigned f32 = 1u << ASSAY_F32, labels = i > 0 ? 1u << ASSAY_I32 : 0u;
+        unsigned takes = node->op->dtypes ? node->op->dtypes : f32 | labels;
+        if (!(takes >> node->in_dtype[i] & 1))
+            return nn_op_bad_dtype(node, i, "this element type is not handled");
+    }
+    return ASSAY_OK;
+}
+
+static bool computed(const nn_graph *g, nn_value v) {
+    nn_value_kind kind = g->value[v].kind;
+    return kind == NN_KIND_INPUT || kind == NN_KIND_ACTIVATION;
+}
+
+/* Brings input i of `node` into the layout that its op wants, through a node before it.
+ */
+static assay_status want_layout(nn_graph *g, nn_node *node, int i) {
+    assay_status status = ASSAY_OK;
+    nn_value v = node->in[i];
+    assay_layout to =
+        node->op->layout == NN_IMAGES ? ASSAY_CHANNELS_LAST : ASSAY_ROW_MAJOR;
+    if (node->op->layout == NN_ANY || !computed(g, v) || node->in_shape[i].ndim != 4 ||
+        g->value[v].layout == to)
+        goto done;
+    const nn_attr attr = {.name = "to", .i = {to}, .count = 1};
+    ASSAY_TRY(nn_graph_op(g, "layout", &v, 1, &attr, 1, &node->in[i]));
+done:
+    return status;
+}
+
+/* How the output lies unless infer says otherwise; called again when its shape is known.
+ */
+static assay_layout usual_layout(const nn_graph *g, const nn_node *node) {
+    if (node->out_shape.ndim != 4 || node->op->layout == NN_ROWS)
+        return ASSAY_ROW_MAJOR;
+    if (node->op->layout == NN_IMAGES)
+        return ASSAY_CHANNELS_LAST;
+    for (int i = 0; i < node->n_in; i++)
+        if (computed(g, node->in[i]) && node->in_shape[i].ndim == 4)
+            return node->in_layout[i];
+    return ASSAY_ROW_MAJOR;
 }
 
 assay_status nn_graph_op(nn_graph *g,
@@ -168,10 +238,11 @@ assay_status nn_graph_op(nn_graph *g,
                    op->min_inputs, op->max_inputs, n_inputs);
     ASSAY_TRY(check_attrs(op, attrs, n_attrs));
     nn_node node = {.op = op,
-                    .index = (int)g->n_nodes,
                     .n_in = n_inputs,
                     .n_attr = n_attrs,
-                    .out = -1};
+                    .out = -1,
+                    .out_dtype = ASSAY_F32,
+                    .out_layout = (assay_layout)-1};
     for (int i = 0; i < n_inputs; i++) {
         if (inputs[i] < 0 || (size_t)inputs[i] >= g->n_values)
             ASSAY_FAIL(ASSAY_E_INVALID, "%s: input %d is not a value of this graph",
@@ -179,16 +250,24 @@ assay_status nn_graph_op(nn_graph *g,
         node.in[i] = inputs[i];
         node.in_shape[i] = g->value[inputs[i]].shape;
         node.in_dtype[i] = g->value[inputs[i]].dtype;
+        ASSAY_TRY(want_layout(g, &node, i));
+        node.in_layout[i] = g->value[node.in[i]].layout;
     }
+    ASSAY_TRY(check_dtypes(&node));
     for (int i = 0; i < n_attrs; i++) {
         node.attr[i] = attrs[i];
         node.attr[i].name = own_attr_name(op, attrs[i].name);
     }
+    node.index = (int)g->n_nodes;
     ASSAY_TRY(op->infer(&node));
+    ASSAY_TRY(check_shape(op->name, &node.out_shape, nn_shape_open(&node.out_shape)));
+    if (node.out_layout == (assay_layout)-1)
+        node.out_layout = usual_layout(g, &node);
     ASSAY_TRY(mem_grow(g->ctx, &g->node, g->n_nodes, &g->cap_nodes, g->n_nodes + 1,
                        sizeof *g->node));
     nn_value_info v = {.kind = NN_KIND_ACTIVATION,
-                       .dtype = ASSAY_F32,
+                       .dtype = node.out_dtype,
+                       .layout = node.out_layout,
                        .shape = node.out_shape,
                        .node = node.index};
     ASSAY_TRY(add_value(g, "", &v, out));
@@ -214,6 +293,14 @@ nn_value nn_graph_find(const nn_graph *g, const char *name) {
 nn_shape nn_graph_shape(const nn_graph *g, nn_value v) {
     static const nn_shape none = {0};
     return v >= 0 && (size_t)v < g->n_values ? g->value[v].shape : none;
+}
+
+assay_dtype nn_graph_dtype(const nn_graph *g, nn_value v) {
+    return v >= 0 && (size_t)v < g->n_values ? g->value[v].dtype : ASSAY_F32;
+}
+
+assay_layout nn_graph_layout(const nn_graph *g, nn_value v) {
+    return v >= 0 && (size_t)v < g->n_values ? g->value[v].layout : ASSAY_ROW_MAJOR;
 }
 
 static nn_param_info info_of(const nn_value_info *v) {

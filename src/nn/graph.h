@@ -1,8 +1,12 @@
-/* A static graph of ops over named values, with parameters and buffers: what a model
- * *is*. Running it is exec.h; one op is op.h.
+/* A static graph of ops over named values, with parameters, buffers and constants: what a
+ * model *is*. Running it is exec.h; one op is op.h.
  *
- * Shapes are logical N,C,H,W; storage of 4-d values is channels-last. N is the batch and
- * is left open (0) until an executor is made. Parameters are f32 masters in one flat
+ * Shapes are logical (N,C,H,W). dim[0] == 0 is the batch, left open until an executor is
+ * made; a shape without an open dimension is static (it does not depend on the batch),
+ * ndim 0 is a scalar. Activations of four dimensions that images go through lie
+ * channels-last; everything else, and every parameter, buffer and constant, lies row by
+ * row. A value says how it lies (nn_graph_layout), and where an op needs the other way
+ * the graph puts a `layout` node before it. Parameters are f32 masters in one flat
  * vector, in the order in which they were added; names and shapes are PyTorch's
  * ("conv1.weight" [O,I,kh,kw], "fc.weight" [out,in]), converted at the file boundary if
  * storage differs. */
@@ -12,7 +16,7 @@
 #include "base/ctx.h"
 #include "tensor/tensor.h"
 
-enum { NN_MAX_DIMS = 4, NN_MAX_INPUTS = 8, NN_MAX_NAME = 96 };
+enum { NN_MAX_DIMS = 8, NN_MAX_INPUTS = 16, NN_MAX_NAME = 96, NN_MAX_ATTR_INTS = 8 };
 
 typedef struct nn_shape {
     int ndim;
@@ -34,7 +38,8 @@ typedef enum nn_init {
 ASSAY_MUST_CHECK assay_status nn_graph_create(nn_graph **out, assay_ctx *ctx);
 void nn_graph_destroy(nn_graph *g);
 
-/* An input fed at each run: images [0,C,H,W] f32, or labels [0] i32. */
+/* An input fed at each run: images [0,C,H,W] f32 (channels-last in memory, as every input
+ * of four dimensions), labels [0] i32, tokens [0,T] i32; or static, of any dtype. */
 ASSAY_MUST_CHECK assay_status nn_graph_input(
     nn_graph *g, const char *name, assay_dtype dtype, nn_shape shape, nn_value *out);
 /* A trained parameter. `decay` = subject to weight decay (biases and norms are not). */
@@ -48,10 +53,19 @@ ASSAY_MUST_CHECK assay_status nn_graph_param(nn_graph *g,
 ASSAY_MUST_CHECK assay_status nn_graph_buffer(
     nn_graph *g, const char *name, nn_shape shape, nn_init init, nn_value *out);
 
+/* A value that never changes, of any dtype, row-major; its bytes are copied. No gradient
+ * reaches it. The shape is static. */
+ASSAY_MUST_CHECK assay_status nn_graph_constant(nn_graph *g,
+                                                const char *name,
+                                                assay_dtype dtype,
+                                                nn_shape shape,
+                                                const void *data,
+                                                nn_value *out);
+
 /* One attribute of an op: integers or a float, by name ("stride", "pad", "eps"). */
 typedef struct nn_attr {
     const char *name;
-    int64_t i[4];
+    int64_t i[NN_MAX_ATTR_INTS];
     int count;
     double f;
 } nn_attr;
@@ -81,6 +95,8 @@ ASSAY_MUST_CHECK assay_status nn_graph_op(nn_graph *g,
 ASSAY_MUST_CHECK assay_status nn_graph_name(nn_graph *g, nn_value v, const char *name);
 nn_value nn_graph_find(const nn_graph *g, const char *name); /* negative if absent */
 nn_shape nn_graph_shape(const nn_graph *g, nn_value v);
+assay_dtype nn_graph_dtype(const nn_graph *g, nn_value v);
+assay_layout nn_graph_layout(const nn_graph *g, nn_value v);
 
 /* The flat parameter vector: count, and one entry per parameter. */
 typedef struct nn_param_info {

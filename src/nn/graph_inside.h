@@ -8,13 +8,16 @@ typedef enum nn_value_kind {
     NN_KIND_INPUT,
     NN_KIND_PARAM,
     NN_KIND_BUFFER,
+    NN_KIND_CONSTANT,
     NN_KIND_ACTIVATION
 } nn_value_kind;
 
 typedef struct nn_value_info {
     nn_value_kind kind;
     assay_dtype dtype;
+    assay_layout layout;
     nn_shape shape;
+    void *constant;       /* constants: the bytes, owned */
     int node;             /* the producer; -1 for all but activations */
     size_t offset, count; /* parameters and buffers: place in the flat vector */
     nn_init init;

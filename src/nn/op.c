@@ -38,7 +38,26 @@ int64_t nn_shape_each(const nn_shape *s) {
 }
 
 int64_t nn_shape_count(const nn_shape *s) {
-    return s->ndim ? nn_shape_each(s) * s->dim[0] : 0;
+    return s->ndim ? nn_shape_each(s) * s->dim[0] : 1;
+}
+
+bool nn_shape_open(const nn_shape *s) {
+    return s->ndim > 0 && s->dim[0] == 0;
+}
+
+int64_t nn_shape_elements(const nn_shape *s, int n) {
+    return nn_shape_open(s) ? nn_shape_each(s) * n : nn_shape_count(s);
+}
+
+void nn_strides(const nn_shape *s, assay_layout layout, int64_t out[NN_MAX_DIMS]) {
+    static const int rows[NN_MAX_DIMS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    static const int last[4] = {0, 2, 3, 1}; /* outermost first */
+    const int *order = layout == ASSAY_CHANNELS_LAST && s->ndim == 4 ? last : rows;
+    int64_t step = 1;
+    for (int k = s->ndim; k-- > 0;) {
+        out[order[k]] = step;
+        step *= s->dim[order[k]];
+    }
 }
 
 bool nn_shape_equal(const nn_shape *a, const nn_shape *b) {
@@ -71,6 +90,11 @@ const nn_attr *nn_attr_get(const nn_node *node, const char *name) {
 double nn_attr_f(const nn_node *node, const char *name, double fallback) {
     const nn_attr *a = nn_attr_get(node, name);
     return a ? a->f : fallback;
+}
+
+int64_t nn_attr_i(const nn_node *node, const char *name, int64_t fallback) {
+    const nn_attr *a = nn_attr_get(node, name);
+    return a && a->count > 0 ? a->i[0] : fallback;
 }
 
 /* Spreads one, two or four numbers over `n` (2 or 4) places. */
@@ -106,6 +130,11 @@ assay_status nn_op_bad_shape(const nn_node *node, int input, const char *what) {
     char text[64];
     return err_set(ASSAY_E_SHAPE, "%s: %s, but input %d is %s", node->op->name, what,
                    input, nn_shape_text(&node->in_shape[input], text));
+}
+
+assay_status nn_op_bad_dtype(const nn_node *node, int input, const char *what) {
+    return err_set(ASSAY_E_DTYPE, "%s: %s, but input %d is %s", node->op->name, what,
+                   input, assay_dtype_name(node->in_dtype[input]));
 }
 
 assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int64_t kw) {

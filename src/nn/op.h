@@ -3,7 +3,14 @@
  * An op never sees the graph or the executor. It sees its node (shapes, attributes), once
  * a plan to fill in (what it must keep, how much scratch it needs), and at each run an
  * nn_io: pointers that stay where they are for the executor's life, and the number of
- * examples. 4-d values lie channels-last (N,H,W,C) whatever their logical shape says. */
+ * examples.
+ *
+ * A batch runs as one or several shards of examples, each on its own thread. Pointers to
+ * values point at the shard's first example; `save`, `scratch`, `factor` and gradients of
+ * parameters are the shard's own (the executor adds the latter up in shard order). An op
+ * whose examples influence each other (batch_coupled) does its work in `phases`: between
+ * one phase and the next all shards wait for each other, and `shared` is memory that they
+ * all see. Shards depend on sizes only, never on threads. */
 #ifndef NN_OP_H
 #define NN_OP_H
 
@@ -11,6 +18,16 @@
 #include "nn/onednn.h"
 
 enum { NN_MAX_ATTRS = 8, NN_MAX_FUSED = 3 };
+
+/* How an op wants values of four dimensions to lie (parameters, buffers and constants are
+ * always row by row). The graph converts what lies otherwise. */
+typedef enum nn_layout_rule {
+    NN_IMAGES = 0, /* channels-last in, channels-last out */
+    NN_ROWS,       /* row by row in, row by row out */
+    NN_ANY /* as they come: the op goes by strides (nn_strides). Its output lies as
+              its first input of four dimensions that is an activation does, if it
+              has four dimensions too; row by row otherwise. infer may say so */
+} nn_layout_rule;
 
 typedef struct nn_node nn_node;
 typedef struct nn_op_def nn_op_def;
@@ -20,7 +37,8 @@ struct nn_node {
     int index, n_in, n_attr;
     nn_value in[NN_MAX_INPUTS], out;
     nn_shape in_shape[NN_MAX_INPUTS], out_shape;
-    assay_dtype in_dtype[NN_MAX_INPUTS];
+    assay_dtype in_dtype[NN_MAX_INPUTS], out_dtype; /* out: f32 unless infer says */
+    assay_layout in_layout[NN_MAX_INPUTS], out_layout;
     nn_attr attr[NN_MAX_ATTRS];
 };
 
@@ -37,10 +55,13 @@ typedef struct nn_plan {
     assay_dtype dtype;          /* of the arithmetic inside products; values are f32 */
     bool backward;              /* a backward pass will come */
     bool want_d[NN_MAX_INPUTS]; /* which inputs' gradients it will ask for */
-    bool x_half, out_half;      /* the first input, the output lie in bf16 */
+    unsigned in_half;           /* bit i: in[i] lies in bf16, and d_in[i] */
+    bool out_half;              /* the output lies in bf16, and d_out */
+    int shards;                 /* that a batch runs in; `batch` is one shard's most */
     /* ---- filled by the op ---- */
-    void *state;                              /* released with unplan */
-    size_t save_bytes;                        /* survives from forward to backward */
+    void *state;         /* released with unplan */
+    size_t save_bytes;   /* of one shard; survives from forward to backward */
+    size_t shared_bytes; /* of all shards together; survives likewise */
     size_t forward_scratch, backward_scratch; /* bytes, not cleared */
     size_t factor_bytes;     /* survives until the next run (NN_CAPTURE) */
     unsigned backward_reads; /* bit i: backward reads in[i] */
@@ -55,15 +76,22 @@ typedef struct nn_io {
     const nn_node *const *fused;
     int n_fused;
     nn_mode mode;
-    int n; /* examples in this run */
+    int n;     /* examples in this run (of this shard); for a node whose inputs are all
+                  static, the first dimension of in[0] */
+    int first; /* place of the shard's first example in the batch */
+    int total; /* examples of the whole batch */
+    int shard, shards, phase;
+    uint64_t seed, step; /* for ops that draw: random bits are keyed by these, by the
+                            node's index and by the example's place in the batch */
     void *state;
-    const void *in[NN_MAX_INPUTS]; /* f32, or i32 labels; NULL past n_in */
+    const void *in[NN_MAX_INPUTS]; /* of in_dtype; bf16 where in_half; NULL past n_in */
     float *buffer[NN_MAX_INPUTS];  /* the same, writable, where the input is a buffer */
-    float *out;                    /* of the last fused node */
-    const float *d_out;
-    float *d_in[NN_MAX_INPUTS]; /* overwritten; NULL where not wanted */
-    bool x_half, out_half;      /* in[0] and d_in[0], out and d_out are bf16 */
-    void *save, *scratch, *factor;
+    void *out;                     /* of the last fused node */
+    const void *d_out;
+    void *d_in[NN_MAX_INPUTS]; /* overwritten; NULL where not wanted */
+    unsigned in_half;
+    bool out_half;
+    void *save, *shared, *scratch, *factor;
 } nn_io;
 
 /* How one conformance case feeds an op: inputs by kind. */
@@ -71,7 +99,9 @@ typedef enum nn_case_kind {
     NN_CASE_VALUE = 1, /* an activation, normal numbers */
     NN_CASE_PARAM,
     NN_CASE_BUFFER, /* positive numbers */
-    NN_CASE_LABEL   /* 0..K-1, K from the first input */
+    NN_CASE_LABEL,  /* i32, 0..K-1, K = the case's `labels`, else from the first input */
+    NN_CASE_POSITIVE, /* an activation, in (0.3, 1.3) */
+    NN_CASE_CONSTANT  /* a constant f32, normal numbers; shape static */
 } nn_case_kind;
 
 typedef struct nn_op_case {
@@ -82,17 +112,26 @@ typedef struct nn_op_case {
         nn_case_kind kind;
         nn_shape shape;
     } in[NN_MAX_INPUTS];
-    nn_attr attr[4];
+    nn_attr attr[NN_MAX_ATTRS];
     int n_attrs;
+    int labels; /* how many different labels */
 } nn_op_case;
 
 struct nn_op_def {
     const char *name, *summary;
     int min_inputs, max_inputs;
-    /* It can take its first input, or give its output, in bf16 instead of f32; the
-     * gradients likewise. An executor that computes in bf16 then lets images lie so. */
-    bool half_in, half_out;
-    bool batch_coupled;       /* examples influence each other in training (batch norm) */
+    nn_layout_rule layout;
+    /* What its inputs may be: bit 1u << dtype. 0: f32, and i32 past the first input. */
+    unsigned dtypes;
+    /* Inputs that it can take (bit i: in[i]), and whether it can give its output, in bf16
+     * instead of f32; the gradients likewise. An executor that computes in bf16 lets a
+     * value lie so when its maker and all its readers can. */
+    unsigned half_in;
+    bool half_out;
+    bool batch_coupled; /* examples influence each other in training (batch norm) */
+    int phases;         /* of forward and of backward when batch_coupled; 0: it wants the
+                           whole batch in one shard */
+    bool no_grad;       /* it has no backward (comparisons, integer outputs) */
     const char *const *attrs; /* names it understands, ended by NULL; NULL: none */
     /* Sets node->out_shape from in_shape and attr. SHAPE, INVALID with words. */
     assay_status (*infer)(nn_node *node);
@@ -132,14 +171,21 @@ const nn_op_def *nn_op_at(size_t i);
 
 /* Elements of one example (all dimensions but the first). */
 int64_t nn_shape_each(const nn_shape *s);
-/* Elements of a parameter. */
+/* Elements of a parameter, or of any static shape; a scalar has one. */
 int64_t nn_shape_count(const nn_shape *s);
+/* Whether the first dimension is the batch. */
+bool nn_shape_open(const nn_shape *s);
+/* Elements with n examples: an open shape counts n of them, a static one what it says. */
+int64_t nn_shape_elements(const nn_shape *s, int n);
+/* Distance in elements between neighbours along each dimension. */
+void nn_strides(const nn_shape *s, assay_layout layout, int64_t out[NN_MAX_DIMS]);
 bool nn_shape_equal(const nn_shape *a, const nn_shape *b);
 /* "[N,3,28,28]" */
 const char *nn_shape_text(const nn_shape *s, char out[64]);
 /* An attribute by name, NULL if not given. */
 const nn_attr *nn_attr_get(const nn_node *node, const char *name);
 double nn_attr_f(const nn_node *node, const char *name, double fallback);
+int64_t nn_attr_i(const nn_node *node, const char *name, int64_t fallback);
 /* Two integers (rows, columns) from one or two; fallback if absent. */
 assay_status
 nn_attr_pair(const nn_node *node, const char *name, int64_t fallback, int64_t out[2]);
@@ -147,6 +193,8 @@ nn_attr_pair(const nn_node *node, const char *name, int64_t fallback, int64_t ou
 assay_status nn_attr_pad(const nn_node *node, int64_t out[4]);
 /* SHAPE "<op>: <what>, has <shape>" */
 assay_status nn_op_bad_shape(const nn_node *node, int input, const char *what);
+/* DTYPE "<op>: <what>, but input 1 is i64" */
+assay_status nn_op_bad_dtype(const nn_node *node, int input, const char *what);
 
 /* A sliding window over the two spatial dimensions: convolutions and poolings. */
 typedef struct nn_window {

@@ -2,7 +2,7 @@
  * against the op's float64 reference; the reference's backward against central
  * differences of its forward; and, for ops with parameters, per-example gradients against
  * the gradient of the batch. */
-#include "nn/op.h"
+#include "nn/graph_inside.h"
 
 #include "base/rng.h"
 
@@ -23,11 +23,28 @@ typedef struct rig {
     const nn_op_case *c;
     nn_graph *graph;
     nn_weights weights;
-    nn_node node; /* as the graph's, made again here: shapes for the reference */
+    nn_node node; /* the graph's */
     nn_value in[NN_MAX_INPUTS], out;
     size_t in_count[NN_MAX_INPUTS], out_count;
-    double *x[NN_MAX_INPUTS], *d_out;
+    double *x[NN_MAX_INPUTS],
+        *d_out; /* x as the node sees it, whatever layout it wants */
 } rig;
+
+static bool is_flat(nn_case_kind kind) {
+    return kind == NN_CASE_PARAM || kind == NN_CASE_BUFFER || kind == NN_CASE_CONSTANT;
+}
+
+/* Where the executor keeps what the node has at k: an input of four dimensions lies
+ * channels-last, and a `layout` node may stand between it and the node. */
+static size_t input_place(const rig *r, int i, size_t k) {
+    const nn_shape *s = &r->node.in_shape[i];
+    if (is_flat(r->c->in[i].kind) || s->ndim != 4 ||
+        r->node.in_layout[i] == ASSAY_CHANNELS_LAST)
+        return k;
+    size_t pixels = (size_t)(s->dim[2] * s->dim[3]), c = (size_t)s->dim[1];
+    size_t image = k / (pixels * c), channel = k / pixels % c, pixel = k % pixels;
+    return (image * pixels + pixel) * c + channel;
+}
 
 static void ok(assay_status status) {
     if (status != ASSAY_OK)
@@ -40,6 +57,18 @@ static double *doubles(size_t n) {
     return p;
 }
 
+/* Draws a constant's numbers: into the rig, for the reference, and as the f32 they are.
+ */
+static const float *constant_of(rng *rnd, rig *r, int i, int64_t count) {
+    static float value[4096];
+    assert_true(count <= 4096);
+    r->in_count[i] = (size_t)count;
+    r->x[i] = doubles((size_t)count);
+    for (int64_t k = 0; k < count; k++)
+        r->x[i][k] = value[k] = (float)rng_normal(rnd);
+    return value;
+}
+
 static void rig_open(rig *r, assay_ctx *ctx, const nn_op_def *op, const nn_op_case *c) {
     memset(r, 0, sizeof *r);
     r->ctx = ctx;
@@ -47,8 +76,6 @@ static void rig_open(rig *r, assay_ctx *ctx, const nn_op_def *op, const nn_op_ca
     r->c = c;
     ok(nn_graph_create(&r->graph, ctx));
     rng rnd = rng_at(7, RNG_TEST, 0, (uint64_t)c->batch);
-    r->node = (nn_node){.op = op, .n_in = c->n_inputs, .n_attr = c->n_attrs};
-    memcpy(r->node.attr, c->attr, sizeof c->attr);
     for (int i = 0; i < c->n_inputs; i++) {
         char name[16];
         snprintf(name, sizeof name, "in%d", i);
@@ -59,22 +86,26 @@ static void rig_open(rig *r, assay_ctx *ctx, const nn_op_def *op, const nn_op_ca
             ok(nn_graph_param(r->graph, name, s, NN_INIT_ZERO, false, &r->in[i]));
         else if (kind == NN_CASE_BUFFER)
             ok(nn_graph_buffer(r->graph, name, s, NN_INIT_ZERO, &r->in[i]));
+        else if (kind == NN_CASE_CONSTANT)
+            ok(nn_graph_constant(r->graph, name, ASSAY_F32, s,
+                                 constant_of(&rnd, r, i, nn_shape_count(&s)), &r->in[i]));
         else
             ok(nn_graph_input(r->graph, name, label ? ASSAY_I32 : ASSAY_F32, s,
                               &r->in[i]));
-        r->node.in_shape[i] = s;
-        r->node.in_dtype[i] = label ? ASSAY_I32 : ASSAY_F32;
-        bool flat = kind == NN_CASE_PARAM || kind == NN_CASE_BUFFER;
-        r->in_count[i] = (size_t)(flat ? nn_shape_count(&s) : nn_shape_each(&s) * c->n);
+        if (kind == NN_CASE_CONSTANT)
+            continue;
+        r->in_count[i] = (size_t)nn_shape_elements(&s, c->n);
         r->x[i] = doubles(r->in_count[i]);
+        int64_t labels = c->labels ? c->labels : c->in[0].shape.dim[1];
         for (size_t k = 0; k < r->in_count[i]; k++)
-            r->x[i][k] = label ? (double)rng_below(&rnd, (uint64_t)c->in[0].shape.dim[1])
-                         : kind == NN_CASE_BUFFER ? 0.3 + rng_uniform(&rnd)
-                                                  : (double)(float)rng_normal(&rnd);
+            r->x[i][k] = label ? (double)rng_below(&rnd, (uint64_t)labels)
+                         : kind == NN_CASE_BUFFER || kind == NN_CASE_POSITIVE
+                             ? (double)(float)(0.3 + rng_uniform(&rnd))
+                             : (double)(float)rng_normal(&rnd);
     }
     ok(nn_graph_op(r->graph, op->name, r->in, c->n_inputs, c->attr, c->n_attrs, &r->out));
-    ok(op->infer(&r->node));
-    r->out_count = (size_t)(nn_shape_each(&r->node.out_shape) * c->n);
+    r->node = r->graph->node[r->graph->n_nodes - 1];
+    r->out_count = (size_t)nn_shape_elements(&r->node.out_shape, c->n);
     r->d_out = doubles(r->out_count);
     for (size_t k = 0; k < r->out_count; k++)
         r->d_out[k] = (double)(float)rng_normal(&rnd);
@@ -102,6 +133,8 @@ static void feed(const rig *r, nn_exec *e) {
     size_t param = 0, buffer = 0;
     for (int i = 0; i < r->c->n_inputs; i++) {
         nn_case_kind kind = r->c->in[i].kind;
+        if (kind == NN_CASE_CONSTANT)
+            continue;
         void *to = kind == NN_CASE_PARAM    ? (void *)(r->weights.params + param)
                    : kind == NN_CASE_BUFFER ? (void *)(r->weights.buffers + buffer)
                                             : nn_exec_input(e, r->in[i]);
@@ -110,7 +143,7 @@ static void feed(const rig *r, nn_exec *e) {
             if (kind == NN_CASE_LABEL)
                 ((int32_t *)to)[k] = (int32_t)r->x[i][k];
             else
-                ((float *)to)[k] = (float)r->x[i][k];
+                ((float *)to)[input_place(r, i, k)] = (float)r->x[i][k];
         }
         param += kind == NN_CASE_PARAM ? r->in_count[i] : 0;
         buffer += kind == NN_CASE_BUFFER ? r->in_count[i] : 0;
@@ -136,21 +169,25 @@ static void near(const rig *r,
                  const float *got,
                  const double *want,
                  size_t n,
+                 int input, /* whose layout `got` has; -1: the node's own */
                  double tolerance) {
     double scale = 1e-3;
     for (size_t k = 0; k < n; k++)
         scale = fmax(scale, fabs(want[k]));
-    for (size_t k = 0; k < n; k++)
-        if (!(fabs((double)got[k] - want[k]) <= tolerance * scale))
+    for (size_t k = 0; k < n; k++) {
+        double is = (double)got[input < 0 ? k : input_place(r, input, k)];
+        if (!(fabs(is - want[k]) <= tolerance * scale))
             fail_msg("%s, case '%s': %s[%zu] is %.9g, the reference says %.9g",
-                     r->op->name, r->c->name, what, k, (double)got[k], want[k]);
+                     r->op->name, r->c->name, what, k, is, want[k]);
+    }
 }
 
 /* Runs the reference; gradients into d[i] (made here), NULL where an input has none. */
 static void reference(const rig *r, bool training, double *out, double **d) {
     for (int i = 0; d && i < r->c->n_inputs; i++) {
         nn_case_kind kind = r->c->in[i].kind;
-        bool has = kind == NN_CASE_VALUE || kind == NN_CASE_PARAM;
+        bool has =
+            kind == NN_CASE_VALUE || kind == NN_CASE_POSITIVE || kind == NN_CASE_PARAM;
         d[i] = has ? doubles(r->in_count[i]) : NULL;
     }
     double *none[NN_MAX_INPUTS] = {0};
@@ -163,20 +200,21 @@ static void check_mode(const rig *r, nn_mode mode, assay_dtype dtype, double tol
     float *seed = seed_of(r);
     reference(r, mode == NN_TRAIN, out, d);
     nn_exec *e = run(r, mode, dtype);
-    near(r, "out", nn_exec_value(e, r->out), out, r->out_count, tolerance);
-    if (mode != NN_EVAL) {
+    near(r, "out", nn_exec_value(e, r->out), out, r->out_count, -1, tolerance);
+    if (mode != NN_EVAL && !r->op->no_grad) {
         ok(nn_exec_backward(e, seed));
         size_t param = 0;
         for (int i = 0; i < r->c->n_inputs; i++) {
             nn_case_kind kind = r->c->in[i].kind;
-            const float *got = kind == NN_CASE_VALUE ? nn_exec_input_grad(e, r->in[i])
+            bool value = kind == NN_CASE_VALUE || kind == NN_CASE_POSITIVE;
+            const float *got = value ? nn_exec_input_grad(e, r->in[i])
                                : kind == NN_CASE_PARAM && mode == NN_TRAIN
                                    ? nn_exec_grads(e) + param
                                    : NULL;
-            if (kind == NN_CASE_VALUE)
+            if (value)
                 assert_non_null(got);
             if (got)
-                near(r, "gradient", got, d[i], r->in_count[i], tolerance);
+                near(r, "gradient", got, d[i], r->in_count[i], i, tolerance);
             param += kind == NN_CASE_PARAM ? r->in_count[i] : 0;
         }
     }
@@ -197,6 +235,8 @@ static double objective(const rig *r, bool training, double *out) {
 
 /* The reference against central differences, at a few places of every input. */
 static void check_differences(const rig *r, bool training) {
+    if (r->op->no_grad)
+        return;
     double *out = doubles(r->out_count), *d[NN_MAX_INPUTS] = {0};
     reference(r, training, out, d);
     for (int i = 0; i < r->c->n_inputs; i++) {
@@ -242,11 +282,11 @@ static void check_factors(const rig *r) {
         for (size_t k = 0; k < count; k++)
             sum[k] += one[k];
     }
-    near(r, "sum over examples of the weight's gradient", sum, d[1], f.weight_count,
+    near(r, "sum over examples of the weight's gradient", sum, d[1], f.weight_count, -1,
          2e-5);
     if (f.bias_count)
         near(r, "sum over examples of the bias's gradient", sum + f.weight_count, d[2],
-             f.bias_count, 2e-5);
+             f.bias_count, -1, 2e-5);
     free(one);
     free(sum);
     free(scratch);

@@ -39,7 +39,7 @@ static assay_status pool_forward(nn_io *io) {
     const float *x = io->in[0];
     float share = 1.0f / (float)(g.kh * g.kw);
     for (int64_t o = 0; o < io->n * g.oh * g.ow; o++) {
-        float *y = io->out + o * g.c;
+        float *y = (float *)io->out + o * g.c;
         memset(y, 0, (size_t)g.c * sizeof *y);
         for (int64_t tap = 0; tap < g.kh * g.kw; tap++) {
             int64_t pixel = pixel_of(&g, o, tap);
@@ -55,13 +55,14 @@ static assay_status pool_backward(nn_io *io) {
     assay_status status = window_of(io->node, &g);
     if (status != ASSAY_OK)
         return status;
+    const float *d_y = io->d_out;
     float *d_x = io->d_in[0], share = 1.0f / (float)(g.kh * g.kw);
     memset(d_x, 0, (size_t)(io->n * g.h * g.w * g.c) * sizeof *d_x);
     for (int64_t o = 0; o < io->n * g.oh * g.ow; o++)
         for (int64_t tap = 0; tap < g.kh * g.kw; tap++) {
             int64_t pixel = pixel_of(&g, o, tap);
             for (int64_t c = 0; pixel >= 0 && c < g.c; c++)
-                d_x[pixel * g.c + c] += io->d_out[o * g.c + c] * share;
+                d_x[pixel * g.c + c] += d_y[o * g.c + c] * share;
         }
     return ASSAY_OK;
 }

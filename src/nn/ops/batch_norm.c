@@ -58,7 +58,7 @@ static assay_status bn_plan(nn_plan *p) {
     s->batch = (size_t)p->batch;
     s->backward = p->backward;
     norm_make(&s->norm, p->node, p->fused, p->n_fused);
-    s->norm.x_half = p->x_half;
+    s->norm.x_half = (p->in_half & 1);
     s->norm.y_half = p->out_half;
     p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
     p->forward_scratch = p->backward_scratch = norm_scratch(&s->norm);
@@ -218,7 +218,7 @@ const nn_op_def assay_op_batch_norm = {
     .summary = "normalisation per channel over the batch",
     .min_inputs = 5,
     .max_inputs = 5,
-    .half_in = true,
+    .half_in = 1,
     .half_out = true,
     .batch_coupled = true,
     .attrs = bn_attrs,

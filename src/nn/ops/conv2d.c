@@ -81,7 +81,7 @@ static assay_status plan_apart(nn_plan *p) {
                                      .kh = g->kh,
                                      .kw = g->kw,
                                      .bf16 = p->dtype == ASSAY_BF16,
-                                     .x_half = p->x_half,
+                                     .x_half = (p->in_half & 1),
                                      .y_half = p->out_half,
                                      .bias = p->node->n_in > 2};
     memcpy(s->geometry.stride, g->stride, sizeof g->stride);
@@ -90,7 +90,8 @@ static assay_status plan_apart(nn_plan *p) {
     s->what = DN_FORWARD | (p->want_d[0] ? DN_BACKWARD_DATA : 0u) |
               (p->want_d[1] ? DN_BACKWARD_WEIGHTS : 0u);
     /* Our own loops read and write f32 only. */
-    s->small = !p->x_half && !p->out_half && direct_make(&s->direct, g, s->geometry.o);
+    s->small =
+        !(p->in_half & 1) && !p->out_half && direct_make(&s->direct, g, s->geometry.o);
     if (s->small) {
         s->what &= DN_BACKWARD_DATA;
         p->forward_scratch = p->backward_scratch =
@@ -152,8 +153,8 @@ static void small_forward(const conv_state *s, const nn_io *io) {
     direct_pack(d, weight, io->in[1]);
     for (size_t i = 0; i < (size_t)io->n; i++) {
         direct_pad(d, padded, x + i * (size_t)(d->g.h * d->g.w * d->g.c));
-        nn_kernels_get()->direct(io->out + i * d->out_floats, padded, weight, io->in[2],
-                                 d);
+        nn_kernels_get()->direct((float *)io->out + i * d->out_floats, padded, weight,
+                                 io->in[2], d);
     }
 }
 
@@ -164,7 +165,8 @@ static void small_weights(const conv_state *s, const nn_io *io) {
     memset(sum, 0, (d->packed_floats + d->padded_floats) * sizeof *sum);
     for (size_t i = 0; i < (size_t)io->n; i++) {
         direct_pad(d, padded, x + i * (size_t)(d->g.h * d->g.w * d->g.c));
-        nn_kernels_get()->direct_weights(sum, padded, io->d_out + i * d->out_floats, d);
+        nn_kernels_get()->direct_weights(sum, padded,
+                                         (const float *)io->d_out + i * d->out_floats, d);
     }
     direct_unpack(d, io->d_in[1], sum);
 }
@@ -332,7 +334,7 @@ const nn_op_def assay_op_conv2d = {
     .summary = "a convolution over images",
     .min_inputs = 2,
     .max_inputs = 3,
-    .half_in = true,
+    .half_in = 1,
     .half_out = true,
     .attrs = conv_attrs,
     .infer = conv_infer,

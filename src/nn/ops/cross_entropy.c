@@ -44,7 +44,7 @@ static assay_status ce_forward(nn_io *io) {
             all += (double)z[c];
         }
         double target = (1 - s) * (double)z[label[i]] + s * all / (double)k;
-        io->out[i] = (float)((double)most + log(sum) - target);
+        ((float *)io->out)[i] = (float)((double)most + log(sum) - target);
     }
     return ASSAY_OK;
 }
@@ -67,7 +67,8 @@ static assay_status ce_backward(nn_io *io) {
         }
         for (int64_t c = 0; c < k; c++) {
             double t = s / (double)k + (c == label[i] ? 1 - s : 0);
-            d[c] = (float)(((double)d[c] / sum - t) * (double)io->d_out[i]);
+            d[c] =
+                (float)(((double)d[c] / sum - t) * (double)((const float *)io->d_out)[i]);
         }
     }
     return ASSAY_OK;

@@ -21,6 +21,7 @@ static assay_status flatten_forward(nn_io *io) {
     int64_t c, pixels;
     sizes(io->node, &c, &pixels);
     const float *x = io->in[0];
+    float *y = io->out;
     if (c == 1 || pixels == 1) {
         memcpy(io->out, x, (size_t)(c * pixels * io->n) * sizeof(float));
         return ASSAY_OK;
@@ -28,13 +29,15 @@ static assay_status flatten_forward(nn_io *io) {
     for (int64_t i = 0; i < io->n; i++)
         for (int64_t k = 0; k < c; k++)
             for (int64_t p = 0; p < pixels; p++)
-                io->out[(i * c + k) * pixels + p] = x[(i * pixels + p) * c + k];
+                y[(i * c + k) * pixels + p] = x[(i * pixels + p) * c + k];
     return ASSAY_OK;
 }
 
 static assay_status flatten_backward(nn_io *io) {
     int64_t c, pixels;
     sizes(io->node, &c, &pixels);
+    const float *d_y = io->d_out;
+    float *d_x = io->d_in[0];
     if (c == 1 || pixels == 1) {
         memcpy(io->d_in[0], io->d_out, (size_t)(c * pixels * io->n) * sizeof(float));
         return ASSAY_OK;
@@ -42,8 +45,7 @@ static assay_status flatten_backward(nn_io *io) {
     for (int64_t i = 0; i < io->n; i++)
         for (int64_t p = 0; p < pixels; p++)
             for (int64_t k = 0; k < c; k++)
-                io->d_in[0][(i * pixels + p) * c + k] =
-                    io->d_out[(i * c + k) * pixels + p];
+                d_x[(i * pixels + p) * c + k] = d_y[(i * c + k) * pixels + p];
     return ASSAY_OK;
 }
 

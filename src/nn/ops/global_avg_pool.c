@@ -17,23 +17,23 @@ static size_t channels_of(const nn_node *node) {
 }
 
 static const image_kernels *kernels_of(const nn_io *io) {
-    return nn_kernels_get()->image[io->x_half][0];
+    return nn_kernels_get()->image[(io->in_half & 1)][0];
 }
 
 /* Where example i of an image begins. */
 static const void *example(const void *image, const nn_io *io, size_t i) {
     size_t each = (size_t)nn_shape_each(&io->node->in_shape[0]);
-    return (const uint8_t *)image + i * each * (io->x_half ? 2 : 4);
+    return (const uint8_t *)image + i * each * ((io->in_half & 1) ? 2 : 4);
 }
 
 static assay_status gap_forward(nn_io *io) {
     size_t c = channels_of(io->node), pixels = pixels_of(io->node);
     const image_kernels *k = kernels_of(io);
-    float share = 1.0f / (float)pixels;
+    float *y = io->out, share = 1.0f / (float)pixels;
     for (size_t i = 0; i < (size_t)io->n; i++)
-        k->sum_rows(io->out + i * c, example(io->in[0], io, i), pixels, c);
+        k->sum_rows(y + i * c, example(io->in[0], io, i), pixels, c);
     for (size_t i = 0; i < (size_t)io->n * c; i++)
-        io->out[i] *= share;
+        y[i] *= share;
     return ASSAY_OK;
 }
 
@@ -42,8 +42,8 @@ static assay_status gap_backward(nn_io *io) {
     float share = 1.0f / (float)pixels;
     for (size_t i = 0; i < (size_t)io->n; i++)
         kernels_of(io)->spread_row((uint8_t *)io->d_in[0] +
-                                       i * pixels * c * (io->x_half ? 2 : 4),
-                                   io->d_out + i * c, share, pixels, c);
+                                       i * pixels * c * ((io->in_half & 1) ? 2 : 4),
+                                   (const float *)io->d_out + i * c, share, pixels, c);
     return ASSAY_OK;
 }
 
@@ -86,7 +86,7 @@ const nn_op_def assay_op_global_avg_pool = {
     .summary = "the mean of each channel",
     .min_inputs = 1,
     .max_inputs = 1,
-    .half_in = true,
+    .half_in = 1,
     .infer = gap_infer,
     .forward = gap_forward,
     .backward = gap_backward,

@@ -44,7 +44,7 @@ static assay_status margin_forward(nn_io *io) {
             return err_set(ASSAY_E_INVALID, "label %d of %lld classes", label[i],
                            (long long)k);
         double sum = others(z, k, label[i], &most);
-        io->out[i] = (float)((double)z[label[i]] - most - log(sum));
+        ((float *)io->out)[i] = (float)((double)z[label[i]] - most - log(sum));
     }
     return ASSAY_OK;
 }
@@ -58,7 +58,7 @@ static assay_status margin_backward(nn_io *io) {
         double most, sum = others(z, k, label[i], &most);
         for (int64_t c = 0; c < k; c++) {
             double g = c == label[i] ? 1 : -exp((double)z[c] - most) / sum;
-            d[c] = (float)(g * (double)io->d_out[i]);
+            d[c] = (float)(g * (double)((const float *)io->d_out)[i]);
         }
     }
     return ASSAY_OK;

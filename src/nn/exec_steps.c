@@ -1,0 +1,174 @@
+/* Which nodes run, which of them in one pass, what lies in bf16, and where gradients
+ * flow.
+ */
+#include "nn/exec_inside.h"
+
+static assay_status mark_needed(nn_exec *e) {
+    const nn_graph *g = e->graph;
+    const nn_exec_options *o = &e->options;
+    for (int i = 0; i < o->n_keep; i++) {
+        if (o->keep[i] < 0 || (size_t)o->keep[i] >= g->n_values)
+            return err_set(ASSAY_E_INVALID, "a value to keep is not of this graph");
+        e->slot[o->keep[i]].needed = e->slot[o->keep[i]].kept = true;
+    }
+    if (o->target >= 0) {
+        if ((size_t)o->target >= g->n_values || g->value[o->target].node < 0)
+            return err_set(ASSAY_E_INVALID,
+                           "the target is not a computed value of this graph");
+        e->slot[o->target].needed = e->slot[o->target].kept = true;
+    }
+    for (size_t k = g->n_nodes; k-- > 0;) {
+        const nn_node *node = &g->node[k];
+        if (!e->slot[node->out].needed)
+            continue;
+        for (int i = 0; i < node->n_in; i++) {
+            e->slot[node->in[i]].needed = true;
+            e->slot[node->in[i]].users++;
+        }
+    }
+    return ASSAY_OK;
+}
+
+/* The only node that uses `v`, if nobody else may see it; NULL otherwise. */
+static const nn_node *only_user(const nn_exec *e, nn_value v) {
+    const nn_graph *g = e->graph;
+    if (e->slot[v].kept || e->slot[v].users != 1)
+        return NULL;
+    for (size_t k = 0; k < g->n_nodes; k++) {
+        const nn_node *node = &g->node[k];
+        if (!e->slot[node->out].needed || node->in[0] != v)
+            continue;
+        for (int i = 1; i < node->n_in; i++)
+            if (g->value[node->in[i]].kind == NN_KIND_INPUT ||
+                g->value[node->in[i]].kind == NN_KIND_ACTIVATION)
+                return NULL;
+        return node;
+    }
+    return NULL;
+}
+
+/* Which values' gradients somebody wants: parameters, kept images, and all that depend on
+ * them. */
+static void mark_wishes(nn_exec *e) {
+    const nn_graph *g = e->graph;
+    if (e->options.mode == NN_EVAL || e->options.target < 0)
+        return;
+    for (size_t v = 0; v < g->n_values; v++) {
+        nn_value_kind kind = g->value[v].kind;
+        bool image = kind == NN_KIND_INPUT && g->value[v].dtype == ASSAY_F32;
+        e->slot[v].wants_grad = kind == NN_KIND_PARAM || (image && e->slot[v].kept);
+    }
+    for (size_t k = 0; k < g->n_nodes; k++) {
+        const nn_node *node = &g->node[k];
+        for (int i = 0; i < node->n_in; i++)
+            e->slot[node->out].wants_grad |= e->slot[node->in[i]].wants_grad &&
+                                             !node->op->no_grad &&
+                                             node->out_dtype == ASSAY_F32;
+    }
+}
+
+static void add_inputs(nn_step *s, const nn_node *node, int first) {
+    for (int i = first; i < node->n_in; i++)
+        s->in[s->n_in++] = node->in[i];
+}
+
+/* How many inputs a step over `node` and the first `n` of `chain` would have. */
+static int inputs_with(const nn_node *node, const nn_node *const *chain, int n) {
+    int count = node->n_in;
+    for (int i = 0; i < n; i++)
+        count += chain[i]->n_in - 1;
+    return count;
+}
+
+static void make_steps(nn_exec *e, bool *taken) {
+    const nn_graph *g = e->graph;
+    for (size_t k = 0; k < g->n_nodes; k++) {
+        const nn_node *node = &g->node[k];
+        if (!e->slot[node->out].needed || taken[k])
+            continue;
+        nn_step *s = &e->step[e->n_steps++];
+        s->node = node;
+        s->out = node->out;
+        const nn_node *chain[NN_MAX_FUSED];
+        int n = 0;
+        for (nn_value v = node->out; n < NN_MAX_FUSED; v = chain[n++]->out)
+            if (!(chain[n] = only_user(e, v)) ||
+                inputs_with(node, chain, n + 1) > NN_MAX_INPUTS)
+                break;
+        bool x_grad = e->slot[node->in[0]].wants_grad;
+        int fused =
+            node->op->fuse ? node->op->fuse(node, chain, n, e->options.mode, x_grad) : 0;
+        add_inputs(s, node, 0);
+        for (int i = 0; i < fused; i++) {
+            s->fused[i] = chain[i];
+            add_inputs(s, chain[i], 1);
+            s->out = chain[i]->out;
+            taken[chain[i]->index] = true;
+        }
+        s->n_fused = fused;
+    }
+}
+
+/* Whether every step that reads `v` can take it in bf16. */
+static bool readers_take_half(const nn_exec *e, nn_value v) {
+    int readers = 0;
+    for (int k = 0; k < e->n_steps; k++)
+        for (int i = 0; i < e->step[k].n_in; i++)
+            if (e->step[k].in[i] == v) {
+                if (!(e->step[k].node->op->half_in >> i & 1))
+                    return false;
+                readers++;
+            }
+    return readers > 0;
+}
+
+/* Computing in bf16, values between ops that can do so lie in bf16. Factors are f32. */
+static void mark_halves(nn_exec *e) {
+    if (e->options.dtype != ASSAY_BF16 || e->options.mode == NN_CAPTURE)
+        return;
+    for (int k = 0; k < e->n_steps; k++) {
+        nn_value v = e->step[k].out;
+        e->slot[v].half = !e->slot[v].kept && e->step[k].node->op->half_out &&
+                          e->graph->value[v].dtype == ASSAY_F32 &&
+                          readers_take_half(e, v);
+    }
+}
+
+/* ---- gradients: when they come and go ---- */
+
+static void mark_gradients(nn_exec *e) {
+    const nn_graph *g = e->graph;
+    const nn_exec_options *o = &e->options;
+    if (o->mode == NN_EVAL || o->target < 0)
+        return;
+    /* Backward runs where the target's gradient arrives and somebody wants it. */
+    e->slot[o->target].grad_made =
+        e->n_steps; /* written before the first backward step */
+    for (int k = e->n_steps; k-- > 0;) {
+        nn_step *s = &e->step[k];
+        int now = 2 * e->n_steps - 1 - k;
+        nn_slot *out = &e->slot[s->out];
+        s->backward = out->grad_made >= 0 && out->wants_grad;
+        if (!s->backward)
+            continue;
+        out->grad_last = now;
+        for (int i = 0; i < s->n_in; i++) {
+            nn_slot *in = &e->slot[s->in[i]];
+            bool param = g->value[s->in[i]].kind == NN_KIND_PARAM;
+            s->want_d[i] = in->wants_grad && !(param && o->mode != NN_TRAIN);
+            if (s->want_d[i] && in->grad_made < 0)
+                in->grad_made = in->grad_last = now;
+        }
+    }
+}
+
+assay_status exec_make_steps(nn_exec *e, bool *taken) {
+    assay_status status = mark_needed(e);
+    if (status != ASSAY_OK)
+        return status;
+    mark_wishes(e);
+    make_steps(e, taken);
+    mark_halves(e);
+    mark_gradients(e);
+    return ASSAY_OK;
+}
