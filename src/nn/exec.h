@@ -77,6 +77,7 @@ typedef struct nn_factor {
     int64_t t, in, out; /* OUTER */
     int64_t h, w, oh, ow, kh, kw, stride[2], pad[4],
         dilation[2]; /* CONV; pad: top left bottom right */
+    int64_t groups;  /* CONV; 0 and 1: one */
 } nn_factor;
 int nn_exec_factor_count(const nn_exec *e);
 nn_factor nn_exec_factor(const nn_exec *e, int i);

@@ -1,7 +1,8 @@
 /* Per-example gradients out of factors. For a convolution the example's input is unfolded
  * a tile of pixels at a time, tap by tap (rows of channels are copied whole), and one
  * small product per tile adds up  g = D^T U,  D [pixels, O], U [pixels, kh kw I]; at the
- * end g is brought into the weight's own order, [O, I, kh, kw]. */
+ * end g is brought into the weight's own order, [O, I, kh, kw]. Groups of channels are
+ * summed tap by tap in that order at once. */
 #include "nn/kernels.h"
 
 #include <string.h>
@@ -23,7 +24,8 @@ static nn_window window_of(const nn_factor *f) {
                    .oh = f->oh,
                    .ow = f->ow,
                    .kh = f->kh,
-                   .kw = f->kw};
+                   .kw = f->kw,
+                   .groups = f->groups};
     memcpy(g.stride, f->stride, sizeof g.stride);
     memcpy(g.pad, f->pad, sizeof g.pad);
     memcpy(g.dilation, f->dilation, sizeof g.dilation);
@@ -32,7 +34,7 @@ static nn_window window_of(const nn_factor *f) {
 
 size_t nn_factor_scratch(const nn_factor *f) {
     direct_conv small;
-    if (f->kind != NN_FACTOR_CONV)
+    if (f->kind != NN_FACTOR_CONV || f->groups > 1)
         return 1;
     nn_window g = window_of(f);
     if (direct_make(&small, &g, f->out))
@@ -69,11 +71,41 @@ static void large_gradient(
         k->turn_taps(out, sum + o * ld, (size_t)(f->kh * f->kw), (size_t)f->in);
 }
 
+/* One tap of one group: g[o,i] += d[o] x[i], elements of g `step` apart. */
+static void group_outer(
+    float *g, const float *d, const float *x, int64_t out, int64_t in, int64_t step) {
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            g[(o * in + i) * step] += d[o] * x[i];
+}
+
+static void group_gradient(const nn_factor *f, int example, float *out) {
+    int64_t part = f->in / f->groups, out_part = f->out / f->groups, taps = f->kh * f->kw;
+    const float *x = f->x + (int64_t)example * f->h * f->w * f->in;
+    const float *d = f->d + (int64_t)example * f->oh * f->ow * f->out;
+    memset(out, 0, f->weight_count * sizeof *out);
+    for (int64_t pixel = 0; pixel < f->oh * f->ow; pixel++, d += f->out)
+        for (int64_t tap = 0; tap < taps; tap++) {
+            int64_t row =
+                pixel / f->ow * f->stride[0] - f->pad[0] + tap / f->kw * f->dilation[0];
+            int64_t column =
+                pixel % f->ow * f->stride[1] - f->pad[1] + tap % f->kw * f->dilation[1];
+            if (row < 0 || row >= f->h || column < 0 || column >= f->w)
+                continue;
+            const float *at = x + (row * f->w + column) * f->in;
+            for (int64_t k = 0; k < f->groups; k++)
+                group_outer(out + k * out_part * part * taps + tap, d + k * out_part,
+                            at + k * part, out_part, part, taps);
+        }
+}
+
 static void conv_gradient(const nn_factor *f, int example, float *out, float *scratch) {
     direct_conv small;
     nn_window g = window_of(f);
     size_t pixels = (size_t)(f->oh * f->ow);
-    if (direct_make(&small, &g, f->out))
+    if (f->groups > 1)
+        group_gradient(f, example, out);
+    else if (direct_make(&small, &g, f->out))
         small_gradient(f, &small, example, out, scratch);
     else
         large_gradient(f, &g, example, out, scratch);

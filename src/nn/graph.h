@@ -71,10 +71,10 @@ typedef struct nn_attr {
 } nn_attr;
 
 /* The ops, their inputs in order, and their attributes ([] = optional; one number where
- * two are meant stands for both): conv2d(x [0,I,H,W], weight [O,I,kh,kw], [bias [O]])
- * stride 1, pad 0 (1, 2 or 4 numbers: top left bottom right), dilation 1 linear(x [0,I]
- * or [0,I,1,1], weight [O,I], [bias [O]]) batch_norm(x, scale [C], shift [C],
- * running_mean [C] buffer, running_var [C] buffer) eps 1e-5, momentum 0.1 (both .f)
+ * two are meant stands for both): conv2d(x [0,I,H,W], weight [O,I/groups,kh,kw], [bias
+ * [O]]) stride 1, pad 0 (1, 2 or 4 numbers: top left bottom right), dilation 1, groups 1
+ *   linear(x [0,I] or [0,I,1,1], weight [O,I], [bias [O]]) batch_norm(x, scale [C], shift
+ * [C], running_mean [C] buffer, running_var [C] buffer) eps 1e-5, momentum 0.1 (both .f)
  *   relu(x)   add(a, b)   flatten(x) -> [0, C*H*W] in logical order
  *   max_pool(x)  avg_pool(x)                             kernel (required), stride =
  * kernel, pad 0 global_avg_pool(x) -> [0,C,1,1] cross_entropy(logits [0,K], labels [0]

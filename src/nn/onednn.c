@@ -364,15 +364,20 @@ typedef struct conv_mds {
 
 static assay_status mds_make(conv_mds *m, const dn_conv_geometry *g) {
     const dnnl_dims_t x = {g->n, g->c, g->h, g->w}, y = {g->n, g->o, g->oh, g->ow};
-    const dnnl_dims_t w = {g->o, g->c, g->kh, g->kw}, b = {g->o};
+    const dnnl_dims_t plain_w = {g->o, g->c, g->kh, g->kw}, b = {g->o};
+    const int64_t groups = g->groups > 1 ? g->groups : 1;
+    const dnnl_dims_t group_w = {groups, g->o / groups, g->c / groups, g->kh, g->kw};
+    const int64_t *w = groups > 1 ? group_w : plain_w;
+    const int w_dims = groups > 1 ? 5 : 4;
+    const dnnl_format_tag_t w_tag = groups > 1 ? dnnl_goihw : dnnl_oihw;
     dnnl_status_t r = md_make(&m->x, 4, x, dnnl_f32, dnnl_nhwc);
     r = r ? r : md_make(&m->y, 4, y, dnnl_f32, dnnl_nhwc);
-    r = r ? r : md_make(&m->w, 4, w, dnnl_f32, dnnl_oihw);
+    r = r ? r : md_make(&m->w, w_dims, w, dnnl_f32, w_tag);
     r = r ? r : md_make(&m->b, 1, b, dnnl_f32, dnnl_a);
     r = r ? r : md_make(&m->half_x, 4, x, dnnl_bf16, dnnl_nhwc);
     r = r ? r : md_make(&m->half_y, 4, y, dnnl_bf16, dnnl_nhwc);
-    r = r ? r : md_make(&m->any_w, 4, w, dnnl_f32, dnnl_format_tag_any);
-    r = r ? r : md_make(&m->any_half_w, 4, w, dnnl_bf16, dnnl_format_tag_any);
+    r = r ? r : md_make(&m->any_w, w_dims, w, dnnl_f32, dnnl_format_tag_any);
+    r = r ? r : md_make(&m->any_half_w, w_dims, w, dnnl_bf16, dnnl_format_tag_any);
     return check(r, "describing a convolution");
 }
 

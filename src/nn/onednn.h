@@ -26,6 +26,7 @@ bool dn_bf16_pays(void);
 
 typedef struct dn_conv_geometry {
     int64_t n, c, h, w, o, oh, ow, kh, kw, stride[2], pad[4], dilation[2];
+    int64_t groups; /* 0 and 1: one; the weight is [o, c / groups, kh, kw] */
     bool bf16, bias;
     bool x_half, y_half; /* x, y and their gradients lie in bf16 (only with bf16) */
 } dn_conv_geometry;

@@ -142,7 +142,14 @@ assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int
     const nn_shape *x = &node->in_shape[0];
     if (x->ndim != 4)
         return nn_op_bad_shape(node, 0, "images [N,C,H,W] are needed");
-    nn_window g = {.c = x->dim[1], .h = x->dim[2], .w = x->dim[3], .kh = kh, .kw = kw};
+    nn_window g = {.c = x->dim[1],
+                   .h = x->dim[2],
+                   .w = x->dim[3],
+                   .kh = kh,
+                   .kw = kw,
+                   .groups = nn_attr_i(node, "groups", 1)};
+    if (g.groups < 1 || g.c % g.groups)
+        return nn_op_bad_shape(node, 0, "the channels don't part into the groups");
     bool pool = nn_attr_get(node, "kernel") != NULL;
     int64_t stride[2] = {pool ? kh : 1, pool ? kw : 1};
     if (nn_attr_get(node, "stride"))

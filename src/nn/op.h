@@ -196,11 +196,12 @@ assay_status nn_op_bad_shape(const nn_node *node, int input, const char *what);
 /* DTYPE "<op>: <what>, but input 1 is i64" */
 assay_status nn_op_bad_dtype(const nn_node *node, int input, const char *what);
 
-/* A sliding window over the two spatial dimensions: convolutions and poolings. */
+/* A sliding window over the two spatial dimensions: convolutions and poolings. A
+ * convolution's `groups` (0 and 1: one) part the channels; output channels likewise. */
 typedef struct nn_window {
-    int64_t c, h, w, oh, ow, kh, kw, stride[2], pad[4], dilation[2];
+    int64_t c, h, w, oh, ow, kh, kw, stride[2], pad[4], dilation[2], groups;
 } nn_window;
-/* Reads stride, pad, dilation; kh, kw are given. SHAPE when nothing fits. */
+/* Reads stride, pad, dilation, groups; kh, kw are given. SHAPE when nothing fits. */
 assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int64_t kw);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *const conv_attrs[] = {"stride", "pad", "dilation", NULL};
+static const char *const conv_attrs[] = {"stride", "pad", "dilation", "groups", NULL};
 
 static assay_status window_of(const nn_node *node, nn_window *g) {
     const nn_shape *w = &node->in_shape[1];
@@ -17,9 +17,11 @@ static assay_status conv_infer(nn_node *node) {
     nn_window g;
     if (x->ndim != 4)
         return nn_op_bad_shape(node, 0, "images [N,C,H,W] are needed");
-    if (w->ndim != 4 || w->dim[1] != x->dim[1])
-        return nn_op_bad_shape(node, 1,
-                               "the weight must be [O,I,kh,kw] with I as in input 0");
+    const int64_t groups = nn_attr_i(node, "groups", 1);
+    if (w->ndim != 4 || groups < 1 || groups > x->dim[1] ||
+        w->dim[1] * groups != x->dim[1] || w->dim[0] % groups)
+        return nn_op_bad_shape(
+            node, 1, "the weight must be [O,I,kh,kw] with I groups as in input 0");
     if (node->n_in > 2 &&
         (node->in_shape[2].ndim != 1 || node->in_shape[2].dim[0] != w->dim[0]))
         return nn_op_bad_shape(node, 2, "the bias must be [O]");
@@ -80,6 +82,7 @@ static assay_status plan_apart(nn_plan *p) {
                                      .ow = g->ow,
                                      .kh = g->kh,
                                      .kw = g->kw,
+                                     .groups = g->groups,
                                      .bf16 = p->dtype == ASSAY_BF16,
                                      .x_half = (p->in_half & 1),
                                      .y_half = p->out_half,
@@ -242,6 +245,7 @@ static void conv_factors(const nn_io *io, nn_factor *f) {
     memcpy(f->stride, g->stride, sizeof f->stride);
     memcpy(f->pad, g->pad, sizeof f->pad);
     memcpy(f->dilation, g->dilation, sizeof f->dilation);
+    f->groups = g->groups;
 }
 
 static void conv_reference(const nn_node *node,
@@ -256,20 +260,21 @@ static void conv_reference(const nn_node *node,
     if (window_of(node, &g) != ASSAY_OK)
         return;
     int64_t no = node->out_shape.dim[1];
+    int64_t part = g.c / g.groups, out_part = no / g.groups;
     for (int64_t at = 0; at < n * g.oh * g.ow * no; at++) {
         int64_t o = at % no, q = at / no % g.ow, p = at / no / g.ow % g.oh;
         int64_t i = at / no / g.ow / g.oh;
         double v = node->n_in > 2 ? in[2][o] : 0;
         if (d_out && node->n_in > 2 && d_in[2])
             d_in[2][o] += d_out[at];
-        for (int64_t tap = 0; tap < g.kh * g.kw * g.c; tap++) {
-            int64_t c = tap % g.c, kv = tap / g.c % g.kw, ku = tap / g.c / g.kw;
+        for (int64_t tap = 0; tap < g.kh * g.kw * part; tap++) {
+            int64_t c = tap % part, kv = tap / part % g.kw, ku = tap / part / g.kw;
             int64_t y = p * g.stride[0] - g.pad[0] + ku * g.dilation[0];
             int64_t x = q * g.stride[1] - g.pad[1] + kv * g.dilation[1];
             if (y < 0 || y >= g.h || x < 0 || x >= g.w)
                 continue;
-            int64_t from = ((i * g.h + y) * g.w + x) * g.c + c;
-            int64_t weight = ((o * g.c + c) * g.kh + ku) * g.kw + kv;
+            int64_t from = ((i * g.h + y) * g.w + x) * g.c + o / out_part * part + c;
+            int64_t weight = ((o * part + c) * g.kh + ku) * g.kw + kv;
             v += in[0][from] * in[1][weight];
             if (d_out && d_in[0])
                 d_in[0][from] += d_out[at] * in[1][weight];
@@ -326,6 +331,56 @@ static const nn_op_case conv_cases[] = {
      .in = {{NN_CASE_VALUE, {4, {0, 4, 9, 9}}}, {NN_CASE_PARAM, {4, {4, 4, 3, 3}}}},
      .attr = {{.name = "dilation", .i = {2}, .count = 1},
               {.name = "pad", .i = {2}, .count = 1}},
+     .n_attrs = 2},
+    {.name = "3x2, two groups, bias, asymmetric padding, dilation 1 2",
+     .batch = 3,
+     .n = 2,
+     .n_inputs = 3,
+     .in = {{NN_CASE_VALUE, {4, {0, 6, 7, 9}}},
+            {NN_CASE_PARAM, {4, {10, 3, 3, 2}}},
+            {NN_CASE_PARAM, {1, {10}}}},
+     .attr = {{.name = "groups", .i = {2}, .count = 1},
+              {.name = "stride", .i = {1, 2}, .count = 2},
+              {.name = "dilation", .i = {1, 2}, .count = 2},
+              {.name = "pad", .i = {0, 1, 2, 3}, .count = 4}},
+     .n_attrs = 4},
+    {.name = "groups of sixteen",
+     .batch = 2,
+     .n = 2,
+     .n_inputs = 2,
+     .in = {{NN_CASE_VALUE, {4, {0, 32, 5, 6}}}, {NN_CASE_PARAM, {4, {32, 16, 3, 3}}}},
+     .attr = {{.name = "groups", .i = {2}, .count = 1},
+              {.name = "pad", .i = {1}, .count = 1}},
+     .n_attrs = 2},
+    {.name = "depthwise 3x3, stride 2, padded below and right only",
+     .batch = 2,
+     .n = 2,
+     .n_inputs = 3,
+     .in = {{NN_CASE_VALUE, {4, {0, 24, 8, 7}}},
+            {NN_CASE_PARAM, {4, {24, 1, 3, 3}}},
+            {NN_CASE_PARAM, {1, {24}}}},
+     .attr = {{.name = "groups", .i = {24}, .count = 1},
+              {.name = "stride", .i = {2}, .count = 1},
+              {.name = "pad", .i = {0, 0, 1, 1}, .count = 4}},
+     .n_attrs = 3},
+    {.name = "depthwise 5x3, dilated, odd channels",
+     .batch = 3,
+     .n = 2,
+     .n_inputs = 2,
+     .in = {{NN_CASE_VALUE, {4, {0, 19, 9, 6}}}, {NN_CASE_PARAM, {4, {19, 1, 5, 3}}}},
+     .attr = {{.name = "groups", .i = {19}, .count = 1},
+              {.name = "dilation", .i = {1, 2}, .count = 2},
+              {.name = "pad", .i = {2}, .count = 1}},
+     .n_attrs = 3},
+    {.name = "depthwise, two outputs a channel, batch 1",
+     .batch = 1,
+     .n = 1,
+     .n_inputs = 3,
+     .in = {{NN_CASE_VALUE, {4, {0, 5, 6, 6}}},
+            {NN_CASE_PARAM, {4, {10, 1, 3, 3}}},
+            {NN_CASE_PARAM, {1, {10}}}},
+     .attr = {{.name = "groups", .i = {5}, .count = 1},
+              {.name = "pad", .i = {1}, .count = 1}},
      .n_attrs = 2},
     {0}};
 
