@@ -79,7 +79,8 @@ typedef struct nn_attr {
  *   max_pool(x)  avg_pool(x)                             kernel (required), stride =
  * kernel, pad 0 global_avg_pool(x) -> [0,C,1,1] cross_entropy(logits [0,K], labels [0]
  * i32) -> [0]   smoothing 0 (.f) margin(logits [0,K], labels [0] i32) -> [0] log(p_y / (1
- * - p_y)) Unknown attribute names are refused.
+ * - p_y)); both also over tokens, logits [0,T,K] and labels [0,T]: the mean over an
+ * example's tokens but those labelled -1. Unknown attribute names are refused.
  *
  * Adds a node: an op of the registry over inputs (values, parameters, buffers in the op's
  * order); infers the output's shape. NOTFOUND for an unknown op, SHAPE with both shapes

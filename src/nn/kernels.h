@@ -12,6 +12,10 @@ typedef struct bn_affine {
     const float *mean, *invstd, *scale, *shift;
 } bn_affine;
 
+static inline size_t max_pool_tap_bytes(const nn_window *g) {
+    return g->kh * g->kw <= 256 ? 1 : 2;
+}
+
 /* The kernels on images: x, x_won, d_x lie in one element type, y, d_y in one; f32 or
  * bf16. sum_rows and spread_row know the first only. */
 typedef struct image_kernels {
@@ -66,6 +70,11 @@ typedef struct image_kernels {
                          size_t n);
     /* y[r] = row times `share`, for every row */
     void (*spread_row)(void *y, const float *row, float share, size_t rows, size_t c);
+    /* Max-pooling; `tap` notes which tap of each window won, max_pool_tap_bytes each
+     * (NULL: not wanted). */
+    void (*max_pool)(void *y, void *tap, const void *x, const nn_window *g, size_t n);
+    void (*max_pool_back)(
+        void *d_x, const void *d_y, const void *tap, const nn_window *g, size_t n);
 } image_kernels;
 
 typedef struct nn_kernels {
@@ -74,13 +83,18 @@ typedef struct nn_kernels {
     /* d_x = d_y where y > 0 */
     void (*relu_back)(float *d_x, const float *d_y, const float *y, size_t n);
     void (*add)(float *y, const float *a, const float *b, size_t n);
+    /* The same in bf16; and from it to f32 and back. */
+    void (*relu_half)(uint16_t *y, const uint16_t *x, size_t n);
+    void (*relu_back_half)(uint16_t *d_x,
+                           const uint16_t *d_y,
+                           const uint16_t *y,
+                           size_t n);
+    void (*add_half)(uint16_t *y, const uint16_t *a, const uint16_t *b, size_t n);
+    void (*widen)(float *y, const uint16_t *x, size_t n);
+    void (*narrow)(uint16_t *y, const float *x, size_t n);
     void (*add_row)(float *y, const float *row, size_t rows, size_t c);
     /* [x is bf16][y is bf16] */
     const image_kernels *image[2][2];
-    void (*max_pool)(
-        float *y, uint16_t *tap, const float *x, const nn_window *g, size_t n);
-    void (*max_pool_back)(
-        float *d_x, const float *d_y, const uint16_t *tap, const nn_window *g, size_t n);
     /* One padded example through a small-patch convolution; bias may be NULL. */
     void (*direct)(float *y,
                    const float *padded,
@@ -109,6 +123,12 @@ typedef struct nn_kernels {
                       size_t n,
                       size_t ld,
                       bool add);
+    /* The largest of z[k] into *most; returns the sum of exp(z - most). z[skip] is left
+     * out (negative: none). Lanes of 1024 floats in f32, the rest in double. */
+    double (*exp_sum)(float *most, const float *z, size_t k, int64_t skip);
+    /* y = exp(z - most) gain - offset */
+    void (*exp_scaled)(
+        float *y, const float *z, size_t k, float most, float gain, float offset);
 } nn_kernels;
 
 /* Those of the instruction set in use. */

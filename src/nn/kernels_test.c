@@ -19,9 +19,10 @@ enum { SPACE = 6000, MOST_C = 40 };
 typedef struct results {
     float y[SPACE], won_x[SPACE], d_x[SPACE], pooled[SPACE], back[SPACE], product[SPACE];
     float row[MOST_C];
-    double sum[4 * MOST_C];
+    double sum[4 * MOST_C], loss[8];
     uint8_t won[SPACE];
-    uint16_t tap[SPACE];
+    uint16_t halves[SPACE];
+    uint8_t tap[SPACE];
 } results;
 
 typedef struct inputs {
@@ -95,10 +96,38 @@ static void run(const nn_kernels *k,
     k->relu(out->y + 100, in->a, 77);
     k->relu_back(out->y + 200, in->b, in->a, 77);
     i->spread_row(out->y + 300, in->channel[1], 0.3f, 5, cc);
-    k->max_pool(out->pooled + pooled * cc, out->tap, in->a, &lap, 1);
-    k->max_pool_back(out->y, in->b, out->tap, &lap, 1);
+    i->max_pool(out->pooled + pooled * cc, out->tap, x, &lap, 1);
+    i->max_pool_back(out->y, d_y, out->tap, &lap, 1);
+    k->relu_half(out->halves, in->half_a, 77);
+    k->relu_back_half(out->halves + 77, in->half_b, in->half_a, 77);
+    k->add_half(out->halves + 154, in->half_a, in->half_b, 77);
+    k->narrow(out->halves + 231, in->a, 77);
+    k->widen(out->d_x, in->half_a, 77);
     k->unfold(out->product, in->a, &lap, 3, 4, (9 * cc + 15) / 16 * 16);
     k->turn_taps(out->back, in->a, 9, cc);
+    for (size_t r = 0; r < 4; r++) {
+        float most;
+        out->loss[2 * r] = k->exp_sum(&most, in->a + r * cc, cc, r % 2 ? 0 : -1);
+        out->loss[2 * r + 1] = (double)most;
+        k->exp_scaled(out->d_x + r * cc, in->a + r * cc, cc, 0.5f, 0.1f, 0.01f);
+    }
+}
+
+/* The exponential against the library's, over everything that does not overflow. */
+static void exponentials_are_near(void **state) {
+    (void)state;
+    enum { N = 4000 };
+    float x[N], y[N];
+    for (int i = 0; i < N; i++)
+        x[i] = -110.0f + 198.5f * (float)i / N;
+    nn_kernels_c.exp_scaled(y, x, N, 0.0f, 1.0f, 0.0f);
+    for (int i = 0; i < N; i++) {
+        double want = exp((double)x[i]);
+        assert_true(fabs((double)y[i] - want) <= 2.5e-7 * want + 1.5e-45);
+    }
+    float odd[3] = {-INFINITY, 89.5f, NAN}, to[3];
+    nn_kernels_c.exp_scaled(to, odd, 3, 0.0f, 1.0f, 0.0f);
+    assert_true(to[0] == 0 && isinf(to[1]) && isnan(to[2]));
 }
 
 /* The kernels that may fuse a multiplication with an addition. */
@@ -157,6 +186,7 @@ static void versions_agree(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(versions_agree)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(versions_agree),
+                                       cmocka_unit_test(exponentials_are_near)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

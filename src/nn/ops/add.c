@@ -1,7 +1,5 @@
 /* add: the sum of two values of one shape. */
-#include "nn/kernels.h"
-
-#include <string.h>
+#include "nn/mixed.h"
 
 static assay_status add_infer(nn_node *node) {
     if (!nn_shape_equal(&node->in_shape[0], &node->in_shape[1])) {
@@ -16,14 +14,16 @@ static size_t count_of(const nn_io *io) {
 }
 
 static assay_status add_forward(nn_io *io) {
-    nn_kernels_get()->add(io->out, io->in[0], io->in[1], count_of(io));
+    mixed_add(io->out, io->out_half, io->in[0], io->in_half & 1, io->in[1],
+              io->in_half >> 1 & 1, count_of(io));
     return ASSAY_OK;
 }
 
 static assay_status add_backward(nn_io *io) {
     for (int i = 0; i < 2; i++)
         if (io->d_in[i])
-            memcpy(io->d_in[i], io->d_out, count_of(io) * sizeof(float));
+            mixed_copy(io->d_in[i], io->in_half >> i & 1, io->d_out, io->out_half,
+                       count_of(io));
     return ASSAY_OK;
 }
 
@@ -56,6 +56,8 @@ const nn_op_def assay_op_add = {
     .summary = "the sum of two values",
     .min_inputs = 2,
     .max_inputs = 2,
+    .half_in = 3,
+    .half_out = true,
     .infer = add_infer,
     .forward = add_forward,
     .backward = add_backward,

@@ -1,77 +1,86 @@
 /* cross_entropy: -sum_c t_c log p_c per example, p the softmax of the logits and t the
  * label's one-hot mixed with the uniform distribution: t = (1 - s) e_y + s / K (label
- * smoothing, Szegedy et al. 2016, arXiv 1512.00567, section 7). A label outside 0..K-1 is
- * INVALID. */
-#include "nn/op.h"
+ * smoothing, Szegedy et al. 2016, arXiv 1512.00567, section 7). With a row of logits per
+ * token it is the mean over an example's tokens; loss.h says which count. A label outside
+ * 0..K-1 is INVALID. */
+#include "nn/loss.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char *const ce_attrs[] = {"smoothing", NULL};
 
 static assay_status ce_infer(nn_node *node) {
-    const nn_shape *x = &node->in_shape[0], *y = &node->in_shape[1];
     double s = nn_attr_f(node, "smoothing", 0);
-    if (x->ndim != 2 || x->dim[1] < 2)
-        return nn_op_bad_shape(node, 0, "logits [N,K] of two classes or more are needed");
-    if (y->ndim != 1 || node->in_dtype[1] != ASSAY_I32)
-        return nn_op_bad_shape(node, 1, "labels [N] in i32 are needed");
     if (!(s >= 0 && s < 1))
         return err_set(ASSAY_E_INVALID, "cross_entropy: a smoothing of %g", s);
-    node->out_shape = (nn_shape){1, {0}};
-    return ASSAY_OK;
+    return loss_infer(node);
 }
 
-static assay_status ce_plan(nn_plan *p) {
-    p->backward_reads = 3;
-    return ASSAY_OK;
+static double mean_of(const float *z, int64_t k) {
+    double sum = 0;
+    for (int64_t c = 0; c < k; c++)
+        sum += (double)z[c];
+    return sum / (double)k;
 }
 
 static assay_status ce_forward(nn_io *io) {
-    int64_t k = io->node->in_shape[0].dim[1];
+    assay_status status = ASSAY_OK;
+    const nn_kernels *kernels = nn_kernels_get();
+    loss_rows r = loss_rows_of(io->node);
     const float *z = io->in[0];
     const int32_t *label = io->in[1];
+    loss_saved *saved = io->save;
+    float *loss = io->out;
     double s = nn_attr_f(io->node, "smoothing", 0);
-    for (int i = 0; i < io->n; i++, z += k) {
-        if (label[i] < 0 || label[i] >= k)
-            return err_set(ASSAY_E_INVALID, "label %d of %lld classes", label[i],
-                           (long long)k);
-        float most = z[0];
-        double sum = 0, all = 0;
-        for (int64_t c = 1; c < k; c++)
-            most = z[c] > most ? z[c] : most;
-        for (int64_t c = 0; c < k; c++) {
-            sum += exp((double)z[c] - (double)most);
-            all += (double)z[c];
+    for (int i = 0; i < io->n; i++) {
+        int64_t count;
+        double total = 0;
+        ASSAY_TRY(loss_count(&count, &r, label));
+        for (int64_t t = 0; t < r.tokens; t++, z += r.classes, label++, saved++) {
+            if (*label < 0)
+                continue;
+            double sum = kernels->exp_sum(&saved->most, z, (size_t)r.classes, -1);
+            saved->sum = (float)sum;
+            double target = (1 - s) * (double)z[*label];
+            if (s > 0)
+                target += s * mean_of(z, r.classes);
+            total += (double)saved->most + log(sum) - target;
         }
-        double target = (1 - s) * (double)z[label[i]] + s * all / (double)k;
-        ((float *)io->out)[i] = (float)((double)most + log(sum) - target);
+        loss[i] = count ? (float)(total / (double)count) : 0.0f;
     }
-    return ASSAY_OK;
+done:
+    return status;
 }
 
 static assay_status ce_backward(nn_io *io) {
-    int64_t k = io->node->in_shape[0].dim[1];
-    const float *z = io->in[0];
+    assay_status status = ASSAY_OK;
+    const nn_kernels *kernels = nn_kernels_get();
+    loss_rows r = loss_rows_of(io->node);
+    const float *z = io->in[0], *d_out = io->d_out;
     const int32_t *label = io->in[1];
-    double s = nn_attr_f(io->node, "smoothing", 0);
+    const loss_saved *saved = io->save;
     float *d = io->d_in[0];
-    for (int i = 0; i < io->n; i++, z += k, d += k) {
-        float most = z[0];
-        double sum = 0;
-        for (int64_t c = 1; c < k; c++)
-            most = z[c] > most ? z[c] : most;
-        for (int64_t c = 0; c < k; c++) {
-            double e = exp((double)z[c] - (double)most);
-            sum += e;
-            d[c] = (float)e;
-        }
-        for (int64_t c = 0; c < k; c++) {
-            double t = s / (double)k + (c == label[i] ? 1 - s : 0);
-            d[c] =
-                (float)(((double)d[c] / sum - t) * (double)((const float *)io->d_out)[i]);
+    double s = nn_attr_f(io->node, "smoothing", 0);
+    for (int i = 0; i < io->n; i++) {
+        int64_t count;
+        ASSAY_TRY(loss_count(&count, &r, label));
+        float g = count ? d_out[i] / (float)count : 0.0f;
+        float even = (float)((double)g * s / (double)r.classes);
+        for (int64_t t = 0; t < r.tokens; t++, label++, saved++) {
+            if (*label < 0) {
+                memset(d, 0, (size_t)r.classes * sizeof *d);
+            } else {
+                kernels->exp_scaled(d, z, (size_t)r.classes, saved->most, g / saved->sum,
+                                    even);
+                d[*label] -= (float)(1 - s) * g;
+            }
+            z += r.classes;
+            d += r.classes;
         }
     }
-    return ASSAY_OK;
+done:
+    return status;
 }
 
 static void ce_reference(const nn_node *node,
@@ -82,19 +91,27 @@ static void ce_reference(const nn_node *node,
                          const double *d_out,
                          double *const *d_in) {
     (void)training;
-    int64_t k = node->in_shape[0].dim[1];
+    loss_rows r = loss_rows_of(node);
+    int64_t k = r.classes;
     double s = nn_attr_f(node, "smoothing", 0);
     for (int64_t i = 0; i < n; i++) {
-        const double *z = in[0] + i * k;
-        double sum = 0;
+        double count = 0;
         out[i] = 0;
-        for (int64_t c = 0; c < k; c++)
-            sum += exp(z[c]);
-        for (int64_t c = 0; c < k; c++) {
-            double t = s / (double)k + (c == (int64_t)in[1][i] ? 1 - s : 0);
-            out[i] -= t * log(exp(z[c]) / sum);
-            if (d_out && d_in[0])
-                d_in[0][i * k + c] = (exp(z[c]) / sum - t) * d_out[i];
+        for (int64_t t = i * r.tokens; t < (i + 1) * r.tokens; t++)
+            count += in[1][t] >= 0;
+        for (int64_t t = i * r.tokens; t < (i + 1) * r.tokens; t++) {
+            const double *z = in[0] + t * k;
+            double sum = 0;
+            if (in[1][t] < 0)
+                continue;
+            for (int64_t c = 0; c < k; c++)
+                sum += exp(z[c]);
+            for (int64_t c = 0; c < k; c++) {
+                double target = s / (double)k + (c == (int64_t)in[1][t] ? 1 - s : 0);
+                out[i] -= target * log(exp(z[c]) / sum) / count;
+                if (d_out && d_in[0])
+                    d_in[0][t * k + c] = (exp(z[c]) / sum - target) * d_out[i] / count;
+            }
         }
     }
 }
@@ -119,6 +136,20 @@ static const nn_op_case ce_cases[] = {
      .in = {{NN_CASE_VALUE, {2, {0, 17}}}, {NN_CASE_LABEL, {1, {0}}}},
      .attr = {{.name = "smoothing", .f = 0.3}},
      .n_attrs = 1},
+    {.name = "tokens, more classes than lanes",
+     .batch = 3,
+     .n = 2,
+     .n_inputs = 2,
+     .in = {{NN_CASE_VALUE, {3, {0, 5, 37}}}, {NN_CASE_LABEL, {2, {0, 5}}}},
+     .labels = 37},
+    {.name = "tokens, smoothing",
+     .batch = 2,
+     .n = 2,
+     .n_inputs = 2,
+     .in = {{NN_CASE_VALUE, {3, {0, 4, 6}}}, {NN_CASE_LABEL, {2, {0, 4}}}},
+     .attr = {{.name = "smoothing", .f = 0.2}},
+     .n_attrs = 1,
+     .labels = 6},
     {0}};
 
 const nn_op_def assay_op_cross_entropy = {
@@ -128,7 +159,7 @@ const nn_op_def assay_op_cross_entropy = {
     .max_inputs = 2,
     .attrs = ce_attrs,
     .infer = ce_infer,
-    .plan = ce_plan,
+    .plan = loss_plan,
     .forward = ce_forward,
     .backward = ce_backward,
     .reference = ce_reference,

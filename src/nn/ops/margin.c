@@ -1,67 +1,64 @@
 /* margin: logit_y - logsumexp over the others = log(p_y / (1 - p_y)) per example: the
  * model output that attribution differentiates (TRAK, Park et al. 2023, arXiv 2303.14186,
  * section 3.2). Its gradient: 1 at the label, minus the softmax over the other classes
- * elsewhere. */
-#include "nn/op.h"
+ * elsewhere. With a row of logits per token it is the mean over an example's tokens;
+ * loss.h says which count. */
+#include "nn/loss.h"
 
 #include <math.h>
-
-static assay_status margin_infer(nn_node *node) {
-    const nn_shape *x = &node->in_shape[0], *y = &node->in_shape[1];
-    if (x->ndim != 2 || x->dim[1] < 2)
-        return nn_op_bad_shape(node, 0, "logits [N,K] of two classes or more are needed");
-    if (y->ndim != 1 || node->in_dtype[1] != ASSAY_I32)
-        return nn_op_bad_shape(node, 1, "labels [N] in i32 are needed");
-    node->out_shape = (nn_shape){1, {0}};
-    return ASSAY_OK;
-}
-
-static assay_status margin_plan(nn_plan *p) {
-    p->backward_reads = 3;
-    return ASSAY_OK;
-}
-
-/* The largest of the other logits and the sum of exp(z - largest) over them. */
-static double others(const float *z, int64_t k, int32_t label, double *most) {
-    double sum = 0;
-    *most = -INFINITY;
-    for (int64_t c = 0; c < k; c++)
-        if (c != label && (double)z[c] > *most)
-            *most = (double)z[c];
-    for (int64_t c = 0; c < k; c++)
-        if (c != label)
-            sum += exp((double)z[c] - *most);
-    return sum;
-}
+#include <string.h>
 
 static assay_status margin_forward(nn_io *io) {
-    int64_t k = io->node->in_shape[0].dim[1];
+    assay_status status = ASSAY_OK;
+    const nn_kernels *kernels = nn_kernels_get();
+    loss_rows r = loss_rows_of(io->node);
     const float *z = io->in[0];
     const int32_t *label = io->in[1];
-    for (int i = 0; i < io->n; i++, z += k) {
-        double most;
-        if (label[i] < 0 || label[i] >= k)
-            return err_set(ASSAY_E_INVALID, "label %d of %lld classes", label[i],
-                           (long long)k);
-        double sum = others(z, k, label[i], &most);
-        ((float *)io->out)[i] = (float)((double)z[label[i]] - most - log(sum));
+    loss_saved *saved = io->save;
+    float *margin = io->out;
+    for (int i = 0; i < io->n; i++) {
+        int64_t count;
+        double total = 0;
+        ASSAY_TRY(loss_count(&count, &r, label));
+        for (int64_t t = 0; t < r.tokens; t++, z += r.classes, label++, saved++) {
+            if (*label < 0)
+                continue;
+            double sum = kernels->exp_sum(&saved->most, z, (size_t)r.classes, *label);
+            saved->sum = (float)sum;
+            total += (double)z[*label] - (double)saved->most - log(sum);
+        }
+        margin[i] = count ? (float)(total / (double)count) : 0.0f;
     }
-    return ASSAY_OK;
+done:
+    return status;
 }
 
 static assay_status margin_backward(nn_io *io) {
-    int64_t k = io->node->in_shape[0].dim[1];
-    const float *z = io->in[0];
+    assay_status status = ASSAY_OK;
+    const nn_kernels *kernels = nn_kernels_get();
+    loss_rows r = loss_rows_of(io->node);
+    const float *z = io->in[0], *d_out = io->d_out;
     const int32_t *label = io->in[1];
+    const loss_saved *saved = io->save;
     float *d = io->d_in[0];
-    for (int i = 0; i < io->n; i++, z += k, d += k) {
-        double most, sum = others(z, k, label[i], &most);
-        for (int64_t c = 0; c < k; c++) {
-            double g = c == label[i] ? 1 : -exp((double)z[c] - most) / sum;
-            d[c] = (float)(g * (double)((const float *)io->d_out)[i]);
+    for (int i = 0; i < io->n; i++) {
+        int64_t count;
+        ASSAY_TRY(loss_count(&count, &r, label));
+        float g = count ? d_out[i] / (float)count : 0.0f;
+        for (int64_t t = 0; t < r.tokens; t++, label++, saved++) {
+            if (*label < 0) {
+                memset(d, 0, (size_t)r.classes * sizeof *d);
+            } else {
+                kernels->exp_scaled(d, z, (size_t)r.classes, saved->most, -g / saved->sum,
+                                    0.0f);
+                d[*label] = g;
+            }
+            z += r.classes;
+            d += r.classes;
         }
     }
-    return ASSAY_OK;
+done:
+    return status;
 }
 
 static void margin_reference(const nn_node *node,
@@ -72,19 +69,29 @@ static void margin_reference(const nn_node *node,
                              const double *d_out,
                              double *const *d_in) {
     (void)training;
-    int64_t k = node->in_shape[0].dim[1];
+    loss_rows r = loss_rows_of(node);
+    int64_t k = r.classes;
     for (int64_t i = 0; i < n; i++) {
-        const double *z = in[0] + i * k;
-        int64_t y = (int64_t)in[1][i];
-        double all = 0;
-        for (int64_t c = 0; c < k; c++)
-            all += exp(z[c]);
-        double p = exp(z[y]) / all;
-        out[i] = log(p / (1 - p));
-        for (int64_t c = 0; d_out && d_in[0] && c < k; c++) {
-            /* d margin / d p_y = 1 / (p (1 - p)); d p_y / d z_c = p_y ([c = y] - p_c) */
-            double pc = exp(z[c]) / all;
-            d_in[0][i * k + c] = ((c == y ? 1 : 0) - pc) / (1 - p) * d_out[i];
+        double count = 0;
+        out[i] = 0;
+        for (int64_t t = i * r.tokens; t < (i + 1) * r.tokens; t++)
+            count += in[1][t] >= 0;
+        for (int64_t t = i * r.tokens; t < (i + 1) * r.tokens; t++) {
+            const double *z = in[0] + t * k;
+            int64_t y = (int64_t)in[1][t];
+            double all = 0;
+            if (y < 0)
+                continue;
+            for (int64_t c = 0; c < k; c++)
+                all += exp(z[c]);
+            double p = exp(z[y]) / all;
+            out[i] += log(p / (1 - p)) / count;
+            for (int64_t c = 0; d_out && d_in[0] && c < k; c++) {
+                /* d margin / d p_y = 1 / (p (1 - p)); d p_y / d z_c = p_y ([c = y] - p_c)
+                 */
+                double pc = exp(z[c]) / all;
+                d_in[0][t * k + c] = ((c == y ? 1 : 0) - pc) / (1 - p) * d_out[i] / count;
+            }
         }
     }
 }
@@ -100,6 +107,12 @@ static const nn_op_case margin_cases[] = {
      .n = 1,
      .n_inputs = 2,
      .in = {{NN_CASE_VALUE, {2, {0, 2}}}, {NN_CASE_LABEL, {1, {0}}}}},
+    {.name = "tokens",
+     .batch = 3,
+     .n = 2,
+     .n_inputs = 2,
+     .in = {{NN_CASE_VALUE, {3, {0, 5, 19}}}, {NN_CASE_LABEL, {2, {0, 5}}}},
+     .labels = 19},
     {0}};
 
 const nn_op_def assay_op_margin = {
@@ -107,8 +120,8 @@ const nn_op_def assay_op_margin = {
     .summary = "log(p/(1-p)) of the label, per example",
     .min_inputs = 2,
     .max_inputs = 2,
-    .infer = margin_infer,
-    .plan = margin_plan,
+    .infer = loss_infer,
+    .plan = loss_plan,
     .forward = margin_forward,
     .backward = margin_backward,
     .reference = margin_reference,

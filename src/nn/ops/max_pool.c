@@ -32,16 +32,23 @@ static assay_status pool_infer(nn_node *node) {
 }
 
 static assay_status pool_plan(nn_plan *p) {
-    p->save_bytes =
-        (size_t)nn_shape_each(&p->node->out_shape) * (size_t)p->batch * sizeof(uint16_t);
-    return ASSAY_OK;
+    nn_window g;
+    assay_status status = window_of(p->node, &g);
+    if (status == ASSAY_OK && p->backward)
+        p->save_bytes = (size_t)nn_shape_each(&p->node->out_shape) * (size_t)p->batch *
+                        max_pool_tap_bytes(&g);
+    return status;
+}
+
+static const image_kernels *kernels_of(const nn_io *io) {
+    return nn_kernels_get()->image[io->in_half & 1][io->out_half];
 }
 
 static assay_status pool_forward(nn_io *io) {
     nn_window g;
     assay_status status = window_of(io->node, &g);
     if (status == ASSAY_OK)
-        nn_kernels_get()->max_pool(io->out, io->save, io->in[0], &g, (size_t)io->n);
+        kernels_of(io)->max_pool(io->out, io->save, io->in[0], &g, (size_t)io->n);
     return status;
 }
 
@@ -49,8 +56,8 @@ static assay_status pool_backward(nn_io *io) {
     nn_window g;
     assay_status status = window_of(io->node, &g);
     if (status == ASSAY_OK)
-        nn_kernels_get()->max_pool_back(io->d_in[0], io->d_out, io->save, &g,
-                                        (size_t)io->n);
+        kernels_of(io)->max_pool_back(io->d_in[0], io->d_out, io->save, &g,
+                                      (size_t)io->n);
     return status;
 }
 
@@ -115,6 +122,8 @@ const nn_op_def assay_op_max_pool = {
     .summary = "the largest of a window",
     .min_inputs = 1,
     .max_inputs = 1,
+    .half_in = 1,
+    .half_out = true,
     .attrs = pool_attrs,
     .infer = pool_infer,
     .plan = pool_plan,

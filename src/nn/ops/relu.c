@@ -1,5 +1,5 @@
 /* relu: y = max(x, 0). Its backward looks at y, so that x need not be kept. */
-#include "nn/kernels.h"
+#include "nn/mixed.h"
 
 static assay_status relu_infer(nn_node *node) {
     node->out_shape = node->in_shape[0];
@@ -16,12 +16,13 @@ static size_t count_of(const nn_io *io) {
 }
 
 static assay_status relu_forward(nn_io *io) {
-    nn_kernels_get()->relu(io->out, io->in[0], count_of(io));
+    mixed_relu(io->out, io->out_half, io->in[0], io->in_half & 1, count_of(io));
     return ASSAY_OK;
 }
 
 static assay_status relu_backward(nn_io *io) {
-    nn_kernels_get()->relu_back(io->d_in[0], io->d_out, io->out, count_of(io));
+    mixed_relu_back(io->d_in[0], io->in_half & 1, io->d_out, io->out, io->out_half,
+                    count_of(io));
     return ASSAY_OK;
 }
 
@@ -58,6 +59,8 @@ const nn_op_def assay_op_relu = {
     .summary = "the positive part",
     .min_inputs = 1,
     .max_inputs = 1,
+    .half_in = 1,
+    .half_out = true,
     .infer = relu_infer,
     .plan = relu_plan,
     .forward = relu_forward,
