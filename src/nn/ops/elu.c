@@ -1,0 +1,77 @@
+/* elu: x above zero, alpha (e^x - 1) below (alpha 1). Clevert et al. 2016, arXiv
+ * 1511.07289, eq. 15. */
+#include "nn/pointwise.h"
+
+#include <math.h>
+
+static const char *const elu_attrs[] = {"alpha", NULL};
+
+static void numbers(const nn_node *node, double p[POINTWISE_NUMBERS]) {
+    p[0] = nn_attr_f(node, "alpha", 1);
+    p[1] = p[2] = 1;
+}
+
+static double at(double x, const double p[POINTWISE_NUMBERS], double *slope) {
+    double e = exp(p[2] * x);
+    *slope = x > 0 ? p[1] : p[1] * p[0] * p[2] * e;
+    return x > 0 ? p[1] * x : p[1] * p[0] * (e - 1);
+}
+
+static const pointwise family = {POINTWISE_ELU, numbers, at};
+
+static assay_status elu_forward(nn_io *io) {
+    pointwise_forward(&family, io);
+    return ASSAY_OK;
+}
+
+static assay_status elu_backward(nn_io *io) {
+    pointwise_backward(&family, io);
+    return ASSAY_OK;
+}
+
+static void elu_reference(const nn_node *node,
+                          int n,
+                          bool training,
+                          const double *const *in,
+                          double *out,
+                          const double *d_out,
+                          double *const *d_in) {
+    (void)training;
+    pointwise_reference(&family, node, n, in[0], out, d_out, d_in[0]);
+}
+
+static const nn_op_case elu_cases[] = {{.name = "odd image",
+                                        .batch = 3,
+                                        .n = 2,
+                                        .n_inputs = 1,
+                                        .in = {{NN_CASE_VALUE, {4, {0, 5, 7, 3}}}}},
+                                       {.name = "alpha 0.7",
+                                        .batch = 4,
+                                        .n = 4,
+                                        .n_inputs = 1,
+                                        .in = {{NN_CASE_VALUE, {2, {0, 37}}}},
+                                        .attr = {{.name = "alpha", .f = 0.7}},
+                                        .n_attrs = 1},
+                                       {.name = "static",
+                                        .batch = 2,
+                                        .n = 1,
+                                        .n_inputs = 1,
+                                        .in = {{NN_CASE_VALUE, {3, {3, 1, 11}}}}},
+                                       {0}};
+
+const nn_op_def assay_op_elu = {
+    .name = "elu",
+    .summary = "the identity, exponential below zero",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .layout = NN_ANY,
+    .half_in = 1,
+    .half_out = true,
+    .attrs = elu_attrs,
+    .infer = pointwise_infer,
+    .plan = pointwise_plan,
+    .forward = elu_forward,
+    .backward = elu_backward,
+    .reference = elu_reference,
+    .cases = elu_cases,
+};
