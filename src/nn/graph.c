@@ -197,10 +197,10 @@ static bool computed(const nn_graph *g, nn_value v) {
 static assay_status want_layout(nn_graph *g, nn_node *node, int i) {
     assay_status status = ASSAY_OK;
     nn_value v = node->in[i];
-    assay_layout to =
-        node->op->layout == NN_IMAGES ? ASSAY_CHANNELS_LAST : ASSAY_ROW_MAJOR;
-    if (node->op->layout == NN_ANY || !computed(g, v) || node->in_shape[i].ndim != 4 ||
-        g->value[v].layout == to)
+    bool rows = node->op->layout == NN_ROWS || (node->op->rows_in >> i & 1);
+    assay_layout to = rows ? ASSAY_ROW_MAJOR : ASSAY_CHANNELS_LAST;
+    if ((node->op->layout == NN_ANY && !rows) || !computed(g, v) ||
+        node->in_shape[i].ndim != 4 || g->value[v].layout == to)
         goto done;
     const nn_attr attr = {.name = "to", .i = {to}, .count = 1};
     ASSAY_TRY(nn_graph_op(g, "layout", &v, 1, &attr, 1, &node->in[i]));

@@ -137,6 +137,13 @@ assay_status nn_op_bad_dtype(const nn_node *node, int input, const char *what) {
                    input, assay_dtype_name(node->in_dtype[input]));
 }
 
+/* How many places a window has that can move by `room`; rounding up, a last one that
+ * juts out counts if it begins before `end` (PyTorch's rule). */
+static int64_t places(int64_t room, int64_t stride, int64_t end, bool up) {
+    int64_t n = room / stride + 1;
+    return up && room % stride && n * stride < end ? n + 1 : n;
+}
+
 assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int64_t kw) {
     assay_status status = ASSAY_OK;
     const nn_shape *x = &node->in_shape[0];
@@ -161,8 +168,9 @@ assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int
     int64_t room_h = g.h + g.pad[0] + g.pad[2], room_w = g.w + g.pad[1] + g.pad[3];
     if (room_h < tall || room_w < wide)
         return nn_op_bad_shape(node, 0, "the window is larger than the padded image");
-    g.oh = (room_h - tall) / g.stride[0] + 1;
-    g.ow = (room_w - wide) / g.stride[1] + 1;
+    bool up = nn_attr_i(node, "ceil_mode", 0) != 0;
+    g.oh = places(room_h - tall, g.stride[0], g.h + g.pad[0], up);
+    g.ow = places(room_w - wide, g.stride[1], g.w + g.pad[1], up);
     *out = g;
 done:
     return status;

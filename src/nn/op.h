@@ -121,6 +121,7 @@ struct nn_op_def {
     const char *name, *summary;
     int min_inputs, max_inputs;
     nn_layout_rule layout;
+    unsigned rows_in; /* bit i: in[i] lies row by row whatever the rule says (weights) */
     /* What its inputs may be: bit 1u << dtype. 0: f32, and i32 past the first input. */
     unsigned dtypes;
     /* Inputs that it can take (bit i: in[i]), and whether it can give its output, in bf16
@@ -201,7 +202,8 @@ assay_status nn_op_bad_dtype(const nn_node *node, int input, const char *what);
 typedef struct nn_window {
     int64_t c, h, w, oh, ow, kh, kw, stride[2], pad[4], dilation[2], groups;
 } nn_window;
-/* Reads stride, pad, dilation, groups; kh, kw are given. SHAPE when nothing fits. */
+/* Reads stride, pad, dilation, groups, and ceil_mode (1: a last window may jut out behind
+ * the padding); kh, kw are given. SHAPE when nothing fits. */
 assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int64_t kw);
 
 #endif

@@ -261,7 +261,7 @@ static void check_differences(const rig *r, bool training) {
 
 /* Per-example gradients add up to the batch's in evaluation semantics. */
 static void check_factors(const rig *r) {
-    if (!r->op->factors)
+    if (!r->op->factors || r->c->in[1].kind != NN_CASE_PARAM)
         return;
     double *out = doubles(r->out_count), *d[NN_MAX_INPUTS] = {0};
     float *seed = seed_of(r);

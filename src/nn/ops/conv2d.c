@@ -27,7 +27,7 @@ static assay_status conv_infer(nn_node *node) {
         return nn_op_bad_shape(node, 2, "the bias must be [O]");
     assay_status status = window_of(node, &g);
     if (status == ASSAY_OK)
-        node->out_shape = (nn_shape){4, {0, w->dim[0], g.oh, g.ow}};
+        node->out_shape = (nn_shape){4, {x->dim[0], w->dim[0], g.oh, g.ow}};
     return status;
 }
 
@@ -372,6 +372,11 @@ static const nn_op_case conv_cases[] = {
               {.name = "dilation", .i = {1, 2}, .count = 2},
               {.name = "pad", .i = {2}, .count = 1}},
      .n_attrs = 3},
+    {.name = "a weight that is computed, static images",
+     .batch = 2,
+     .n = 2,
+     .n_inputs = 2,
+     .in = {{NN_CASE_VALUE, {4, {2, 3, 5, 4}}}, {NN_CASE_VALUE, {4, {4, 3, 3, 2}}}}},
     {.name = "depthwise, two outputs a channel, batch 1",
      .batch = 1,
      .n = 1,
@@ -389,6 +394,7 @@ const nn_op_def assay_op_conv2d = {
     .summary = "a convolution over images",
     .min_inputs = 2,
     .max_inputs = 3,
+    .rows_in = 1u << 1,
     .half_in = 1,
     .half_out = true,
     .attrs = conv_attrs,
