@@ -5,6 +5,11 @@ pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)
 pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+
+# ONNX's schema, from which protobuf-c's compiler makes a parser (src/CMakeLists.txt).
+find_program(PROTOC_C protoc-c REQUIRED)
+find_path(ONNX_PROTO_FOLDER onnx.proto PATH_SUFFIXES onnx REQUIRED)
 
 # oneDNN by its files: the CMake package of Debian's wants OpenCL's headers, which it does not need.
 find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
@@ -24,4 +29,4 @@ add_library(assay_dependencies INTERFACE)
 target_include_directories(assay_dependencies INTERFACE ${DNNL_INCLUDE} ${OPENBLAS_INCLUDE})
 target_link_libraries(assay_dependencies INTERFACE
   ${DNNL_LIBRARY} PkgConfig::SPNG PkgConfig::JPEG PkgConfig::JANSSON PkgConfig::ARCHIVE
-  ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY} ${GOMP_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)
+  PkgConfig::PROTOBUF_C ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY} ${GOMP_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)

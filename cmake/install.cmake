@@ -19,7 +19,7 @@ string(REGEX REPLACE "/$" "" ASSAY_PC_PREFIX ${ASSAY_PC_PREFIX})
 
 # A program that links libassay.a links what the library stands on, too.
 get_filename_component(openblas_folder ${OPENBLAS_LIBRARY} DIRECTORY)
-set(ASSAY_PRIVATE_LIBRARIES dnnl gomp spng jpeg jansson archive lapacke openblas pthread m)
+set(ASSAY_PRIVATE_LIBRARIES dnnl gomp spng jpeg jansson archive protobuf-c lapacke openblas pthread m)
 set(ASSAY_PRIVATE_FOLDER ${openblas_folder})
 set(ASSAY_PC_PRIVATE "-L${openblas_folder} -Wl,-rpath,${openblas_folder}")
 foreach(l IN LISTS ASSAY_PRIVATE_LIBRARIES)

@@ -91,7 +91,7 @@ class Help(Case):
         for words in ((), ("help",), ("-h",)):
             done = self.good(*words)
             self.assertEqual(done.err, "")
-            listed = re.findall(r"^  (\w+) ", done.out, re.M)
+            listed = re.findall(r"^  ([\w-]+) ", done.out, re.M)
             self.assertEqual(sorted(listed), VERBS)
 
     def test_version(self):
@@ -558,5 +558,5 @@ class Work(Packed):
 if __name__ == "__main__":
     ASSAY = str(pathlib.Path(sys.argv[1]).resolve())
     MAN = pathlib.Path(sys.argv[2])
-    VERBS = sorted(re.findall(r"^  (\w+) ", run().out, re.M))
+    VERBS = sorted(re.findall(r"^  ([\w-]+) ", run().out, re.M))
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -10,7 +10,7 @@ import sys
 ROOMS = [  # top to bottom; rooms on one line never include each other
     "cli python", "report", "audit card", "detect debug probe reason", "attribute attack shrink",
     "train", "zoo", "data nn render", "file image", "tensor", "simd", "base"]
-HEADERS = {"load": "data", "bench": "data", "doctor": "data", "write": "data"}  # public headers that are not named after their room
+HEADERS = {"model": "nn", "load": "data", "bench": "data", "doctor": "data", "write": "data"}  # public headers that are not named after their room
 LEVEL = {room: level for level, line in enumerate(ROOMS) for room in line.split()}
 
 STANDARD = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp
@@ -21,7 +21,7 @@ STANDARD = set("""assert complex ctype errno fenv float inttypes iso646 limits l
 ADAPTERS = {  # file name without .c: the foreign headers it is there for
     "jansson": "jansson", "libjpeg": "jpeglib|jerror", "spng": "spng", "zlib": "zlib",
     "libarchive": "archive|archive_entry", "onednn": r"(oneapi/dnnl/)?dnnl(_\w+)?|omp",
-    "lapack": "lapacke|cblas", "onnx_pb": "onnx.pb-c|protobuf-c/protobuf-c",
+    "lapack": "lapacke|cblas", "protobuf": "onnx.pb-c|protobuf-c/protobuf-c",
     "blas": "cblas"}
 
 

@@ -8,9 +8,10 @@
 set -eu
 
 build='build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-serial-dev
-       liblapacke-dev libspng-dev libjpeg62-turbo-dev libarchive-dev libjansson-dev zlib1g-dev'
+       liblapacke-dev libspng-dev libjpeg62-turbo-dev libarchive-dev libjansson-dev zlib1g-dev
+       libprotobuf-c-dev protobuf-c-compiler libonnx-dev'
 demo='dataset-fashion-mnist'
-check='libcmocka-dev clang libclang-rt-14-dev llvm chromium python3 groff man-db'
+check='libcmocka-dev clang libclang-rt-14-dev llvm chromium python3 groff man-db libonnx-testdata'
 
 case ${1-} in
 '') wanted="$build $demo" ;;

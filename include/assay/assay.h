@@ -7,7 +7,9 @@
 #include <assay/bench.h>
 #include <assay/data.h>
 #include <assay/doctor.h>
+#include <assay/file.h>
 #include <assay/load.h>
+#include <assay/model.h>
 #include <assay/report.h>
 #include <assay/tensor.h>
 #include <assay/train.h>

@@ -1,0 +1,178 @@
+/* Attributes of nodes, and nodes of our graph, as rules need them. */
+#include "nn/onnx/import_inside.h"
+
+#include <math.h>
+#include <string.h>
+
+const onnx_attr *imp_attr(const onnx_node *node, const char *name) {
+    for (size_t i = 0; i < node->n_attr; i++)
+        if (strcmp(node->attr[i].name, name) == 0)
+            return &node->attr[i];
+    return NULL;
+}
+
+static assay_status wrong_kind(const char *name, const char *wanted) {
+    return err_set(ASSAY_E_FORMAT, "attribute '%s' is not %s", name, wanted);
+}
+
+assay_status
+imp_attr_i(const onnx_node *node, const char *name, int64_t fallback, int64_t *out) {
+    const onnx_attr *a = imp_attr(node, name);
+    *out = a ? a->i : fallback;
+    return a && a->kind != ONNX_ATTR_INT ? wrong_kind(name, "an integer") : ASSAY_OK;
+}
+
+assay_status
+imp_attr_f(const onnx_node *node, const char *name, double fallback, double *out) {
+    const onnx_attr *a = imp_attr(node, name);
+    *out = a ? (double)a->f : fallback;
+    return a && a->kind != ONNX_ATTR_FLOAT ? wrong_kind(name, "a number") : ASSAY_OK;
+}
+
+assay_status imp_attr_s(const onnx_node *node,
+                        const char *name,
+                        const char *fallback,
+                        const char **out) {
+    const onnx_attr *a = imp_attr(node, name);
+    *out = a ? a->s : fallback;
+    return a && a->kind != ONNX_ATTR_STRING ? wrong_kind(name, "a text") : ASSAY_OK;
+}
+
+assay_status imp_attr_ints(
+    const onnx_node *node, const char *name, int most, int64_t *out, int *count) {
+    const onnx_attr *a = imp_attr(node, name);
+    *count = -1;
+    if (!a)
+        return ASSAY_OK;
+    if (a->kind != ONNX_ATTR_INTS && !(a->kind == ONNX_ATTR_NONE && a->count == 0))
+        return wrong_kind(name, "a list of integers");
+    if (a->count > (size_t)most)
+        return err_set(ASSAY_E_UNSUPPORTED,
+                       "attribute '%s' has %zu numbers; up to %d "
+                       "are handled",
+                       name, a->count, most);
+    *count = (int)a->count;
+    for (int i = 0; i < *count; i++)
+        out[i] = a->ints[i];
+    return ASSAY_OK;
+}
+
+assay_status imp_axis(int64_t axis, int ndim, int *out) {
+    *out = 0;
+    if (axis < -ndim || axis >= ndim)
+        return err_set(ASSAY_E_FORMAT, "axis %lld of %d dimensions", (long long)axis,
+                       ndim);
+    *out = (int)(axis < 0 ? axis + ndim : axis);
+    return ASSAY_OK;
+}
+
+/* ---- nodes of ours ---- */
+
+assay_status imp_op(imp *im,
+                    const char *op,
+                    const nn_value *in,
+                    int n_in,
+                    const nn_attr *attr,
+                    int n_attr,
+                    nn_value *out) {
+    nn_value made = -1; /* `out` may be one of `in` */
+    assay_status status =
+        nn_op_find(op) ? nn_graph_op(im->graph, op, in, n_in, attr, n_attr, &made)
+                       : err_set(ASSAY_E_UNSUPPORTED, "there is no op '%s' here", op);
+    *out = made;
+    return status;
+}
+
+static unsigned takes(const nn_op_def *op) {
+    return op->dtypes ? op->dtypes : 1u << ASSAY_F32;
+}
+
+/* The type to compute in where `op` does not take `dtype`: it holds all its values (f64
+ * excepted: floats are computed in f32). */
+static bool compute_dtype(const nn_op_def *op, assay_dtype dtype, assay_dtype *out) {
+    static const assay_dtype wider[][5] = {
+        [ASSAY_F64] = {ASSAY_F64, ASSAY_F32, ASSAY_F32, ASSAY_F32, ASSAY_F32},
+        [ASSAY_BF16] = {ASSAY_BF16, ASSAY_F32, ASSAY_F32, ASSAY_F32, ASSAY_F32},
+        [ASSAY_F16] = {ASSAY_F16, ASSAY_F32, ASSAY_F32, ASSAY_F32, ASSAY_F32},
+        [ASSAY_I8] = {ASSAY_I8, ASSAY_I16, ASSAY_I32, ASSAY_I64, ASSAY_F32},
+        [ASSAY_U8] = {ASSAY_U8, ASSAY_I16, ASSAY_I32, ASSAY_I64, ASSAY_F32},
+        [ASSAY_I16] = {ASSAY_I16, ASSAY_I32, ASSAY_I64, ASSAY_F32, ASSAY_F32},
+        [ASSAY_U16] = {ASSAY_U16, ASSAY_I32, ASSAY_I64, ASSAY_F32, ASSAY_F32},
+        [ASSAY_I32] = {ASSAY_I32, ASSAY_I64, ASSAY_I64, ASSAY_I64, ASSAY_I64},
+        [ASSAY_U32] = {ASSAY_U32, ASSAY_I64, ASSAY_I64, ASSAY_I64, ASSAY_I64},
+        [ASSAY_I64] = {ASSAY_I64, ASSAY_I64, ASSAY_I64, ASSAY_I64, ASSAY_I64},
+        [ASSAY_U64] = {ASSAY_U64, ASSAY_U64, ASSAY_U64, ASSAY_U64, ASSAY_U64},
+        [ASSAY_BOOL] = {ASSAY_BOOL, ASSAY_U8, ASSAY_I32, ASSAY_I64, ASSAY_F32},
+    };
+    *out = dtype;
+    for (int i = 0; dtype != ASSAY_F32 && i < 5; i++)
+        if (takes(op) >> wider[dtype][i] & 1) {
+            *out = wider[dtype][i];
+            return true;
+        }
+    return takes(op) >> dtype & 1;
+}
+
+assay_status imp_cast(imp *im, nn_value v, assay_dtype to, nn_value *out) {
+    const nn_attr attr = {.name = "to", .i = {to}, .count = 1};
+    *out = v;
+    if (nn_graph_dtype(im->graph, v) == to)
+        return ASSAY_OK;
+    return imp_op(im, "cast", &v, 1, &attr, 1, out);
+}
+
+assay_status imp_op_cast(imp *im,
+                         const char *name,
+                         const nn_value *in,
+                         int n_in,
+                         const nn_attr *attr,
+                         int n_attr,
+                         nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_value cast[NN_MAX_INPUTS];
+    assay_dtype own, compute;
+    const nn_op_def *op = nn_op_find(name);
+    if (!op)
+        return imp_op(im, name, in, n_in, attr, n_attr, out);
+    if (n_in < 1 || n_in > NN_MAX_INPUTS)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%d inputs", n_in);
+    own = nn_graph_dtype(im->graph, in[0]);
+    if (!compute_dtype(op, own, &compute))
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%s of %s is not handled", name,
+                   assay_dtype_name(own));
+    for (int i = 0; i < n_in; i++)
+        ASSAY_TRY(imp_cast(im, in[i], compute, &cast[i]));
+    ASSAY_TRY(imp_op(im, name, cast, n_in, attr, n_attr, out));
+    if (compute != own && nn_graph_dtype(im->graph, *out) == compute)
+        ASSAY_TRY(imp_cast(im, *out, own, out));
+done:
+    return status;
+}
+
+assay_status imp_reshape(imp *im, nn_value v, const nn_shape *shape, nn_value *out) {
+    nn_shape now = nn_graph_shape(im->graph, v);
+    nn_attr attr = {.name = "shape", .count = shape->ndim};
+    *out = v;
+    if (nn_shape_equal(&now, shape))
+        return ASSAY_OK;
+    for (int i = 0; i < shape->ndim; i++)
+        attr.i[i] = shape->dim[i];
+    return imp_op(im, "reshape", &v, 1, &attr, 1, out);
+}
+
+assay_status imp_constant(
+    imp *im, assay_dtype dtype, const nn_shape *shape, const void *data, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    void *counted; /* against what an import may compute */
+    *out = -1;
+    ASSAY_TRY(imp_take(im, &counted, 1, 1));
+    im->taken += (size_t)nn_shape_count(shape) * assay_dtype_size(dtype);
+    ASSAY_TRY(nn_graph_constant(im->graph, "", dtype, *shape, data, out));
+done:
+    return status;
+}
+
+assay_status imp_scalar(imp *im, float value, nn_value *out) {
+    const nn_shape scalar = {0};
+    return imp_constant(im, ASSAY_F32, &scalar, &value, out);
+}
