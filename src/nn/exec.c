@@ -45,6 +45,7 @@ static void resolve_steps(nn_exec *e) {
                       .state = s->plan.state,
                       .out = e->slot[s->out].data,
                       .shards = 1,
+                      .seed = e->options.seed,
                       .save = piece_at(e, s->piece_save),
                       .shared = piece_at(e, s->piece_shared),
                       .factor = piece_at(e, s->piece_factor)};
@@ -117,7 +118,8 @@ assay_status nn_exec_create(nn_exec **out,
     e->graph = g;
     e->weights = weights;
     e->options = *options;
-    e->profile = log_verbose_on(ctx, "profile");
+    e->reports = log_verbose_on(ctx, "profile");
+    e->profile = e->reports || options->profile;
     ASSAY_TRY(dn_engine_create(&e->engine, ctx));
     ASSAY_TRY(mem_new(ctx, &e->slot, g->n_values + 1, sizeof *e->slot));
     ASSAY_TRY(mem_new(ctx, &e->step, g->n_nodes + 1, sizeof *e->step));
@@ -152,15 +154,11 @@ done:
 /* Where the time went, one line per step: microseconds of processor time per example. */
 static void report_profile(const nn_exec *e) {
     for (int k = 0; k < e->n_steps && e->examples; k++) {
-        const nn_step *s = &e->step[k];
+        nn_exec_row row = nn_exec_row_at(e, k);
         double each = 1e-3 / (double)e->examples;
-        char names[96] = "";
-        for (int i = 0; i < s->n_fused; i++)
-            snprintf(names + strlen(names), sizeof names - strlen(names), "+%s",
-                     s->fused[i]->op->name);
-        log_verbose(e->ctx, "profile", "nn %2d %s%s forward %.3f backward %.3f", k,
-                    s->node->op->name, names, (double)s->forward_ns * each,
-                    (double)s->backward_ns * each);
+        log_verbose(e->ctx, "profile", "nn %2d %s forward %.3f backward %.3f", k,
+                    row.name, (double)row.forward_ns * each,
+                    (double)row.backward_ns * each);
     }
 }
 
@@ -168,7 +166,7 @@ void nn_exec_destroy(nn_exec *e) {
     if (!e)
         return;
     assay_ctx *ctx = e->ctx;
-    if (e->profile)
+    if (e->reports)
         report_profile(e);
     for (int k = 0; k < e->n_steps; k++)
         if (e->step[k].node->op->unplan)
@@ -190,6 +188,20 @@ void *nn_exec_input(nn_exec *e, nn_value input) {
     return known ? e->slot[input].data : NULL;
 }
 
+void nn_exec_set_step(nn_exec *e, uint64_t step) {
+    for (int k = 0; k < e->n_steps; k++)
+        e->step[k].io.step = step;
+}
+
+/* Phases of a step: those of the op or of one that it takes along. */
+static int phases_of(const nn_exec *e, const nn_step *s) {
+    int phases = s->node->op->phases;
+    for (int i = 0; i < s->n_fused; i++)
+        if (s->fused[i]->op->phases > phases)
+            phases = s->fused[i]->op->phases;
+    return e->options.mode == NN_TRAIN && phases > 1 ? phases : 1;
+}
+
 assay_status nn_exec_forward(nn_exec *e, int n) {
     assay_status status = ASSAY_OK;
     if (n < 1 || n > e->options.batch)
@@ -203,7 +215,8 @@ assay_status nn_exec_forward(nn_exec *e, int n) {
         s->io.total = s->io.n;
         s->io.scratch = piece_at(e, s->piece_forward);
         uint64_t since = e->profile ? os_thread_cpu_ns() : 0;
-        ASSAY_TRY(s->node->op->forward(&s->io));
+        for (s->io.phase = 0; s->io.phase < phases_of(e, s); s->io.phase++)
+            ASSAY_TRY(s->node->op->forward(&s->io));
         s->forward_ns += e->profile ? os_thread_cpu_ns() - since : 0;
     }
     e->n = n;
@@ -248,7 +261,8 @@ assay_status nn_exec_backward(nn_exec *e, const float *seed) {
             continue;
         s->io.scratch = piece_at(e, s->piece_backward);
         uint64_t since = e->profile ? os_thread_cpu_ns() : 0;
-        ASSAY_TRY(s->node->op->backward(&s->io));
+        for (s->io.phase = 0; s->io.phase < phases_of(e, s); s->io.phase++)
+            ASSAY_TRY(s->node->op->backward(&s->io));
         s->backward_ns += e->profile ? os_thread_cpu_ns() - since : 0;
         for (int i = 0; i < s->n_in; i++)
             if (s->add_to[i]) {
@@ -294,6 +308,23 @@ int nn_exec_factor_count(const nn_exec *e) {
 nn_factor nn_exec_factor(const nn_exec *e, int i) {
     assert(i >= 0 && i < e->n_factors);
     return e->factor[i];
+}
+
+int nn_exec_rows(const nn_exec *e) {
+    return e->n_steps;
+}
+
+nn_exec_row nn_exec_row_at(const nn_exec *e, int i) {
+    assert(i >= 0 && i < e->n_steps);
+    const nn_step *s = &e->step[i];
+    nn_exec_row row = {.op = s->node->op->name,
+                       .forward_ns = s->forward_ns,
+                       .backward_ns = s->backward_ns};
+    size_t at = (size_t)snprintf(row.name, sizeof row.name, "%s", row.op);
+    for (int k = 0; k < s->n_fused && at < sizeof row.name; k++)
+        at += (size_t)snprintf(row.name + at, sizeof row.name - at, "+%s",
+                               s->fused[k]->op->name);
+    return row;
 }
 
 size_t nn_exec_arena_bytes(const nn_exec *e) {

@@ -25,6 +25,8 @@ typedef struct nn_exec_options {
     nn_value target;   /* the value backward starts from (per example [N]); -1: none */
     assay_dtype dtype; /* ASSAY_F32, or ASSAY_BF16: products of convolutions take their
                           operands rounded to bf16 and add up in f32; values stay f32 */
+    uint64_t seed;     /* of ops that draw; see nn_exec_set_step */
+    bool profile;      /* measure every step: nn_exec_row_at */
 } nn_exec_options;
 
 /* `weights` is borrowed; its arrays may change between runs (optimizer steps). */
@@ -38,6 +40,9 @@ void nn_exec_destroy(nn_exec *e);
 /* Where to put an input's batch before forward: images as f32 N,H,W,C in memory; labels
  * i32. */
 void *nn_exec_input(nn_exec *e, nn_value input);
+/* Ops that draw get other bits in every step: keyed by the options' seed, this number (0
+ * at first), the node and the example. */
+void nn_exec_set_step(nn_exec *e, uint64_t step);
 /* Runs `n` (1..batch) examples forward, as far as keep and target need. NUMERIC is not
  * checked here. */
 ASSAY_MUST_CHECK assay_status nn_exec_forward(nn_exec *e, int n);
@@ -87,6 +92,16 @@ nn_factor nn_exec_factor(const nn_exec *e, int i);
  * holds nn_factor_scratch() floats. */
 size_t nn_factor_scratch(const nn_factor *f);
 void nn_factor_gradient(const nn_factor *f, int example, float *out, float *scratch);
+
+/* Where the time went: one row per step of the executor, in order. Processor time since
+ * it was made, of all runs and shards; nought unless options.profile. */
+typedef struct nn_exec_row {
+    const char *op; /* of the first node of the step */
+    char name[96];  /* "conv2d+batch_norm+relu" */
+    uint64_t forward_ns, backward_ns;
+} nn_exec_row;
+int nn_exec_rows(const nn_exec *e);
+nn_exec_row nn_exec_row_at(const nn_exec *e, int i);
 
 /* Bytes of the planned memory, and what it would be if no two pieces shared a place. */
 size_t nn_exec_arena_bytes(const nn_exec *e);

@@ -57,7 +57,7 @@ struct nn_exec {
     nn_factor *factor;
     int *factor_step;
     int n_factors;
-    bool profile; /* ASSAY_VERBOSE=profile */
+    bool profile, reports; /* the steps are measured; ASSAY_VERBOSE=profile */
     uint64_t examples;
     int n; /* examples of a forward whose backward has not come; 0: none */
 };

@@ -64,6 +64,58 @@ float *norm_floats(const norm *m, void *scratch) {
     return (float *)(void *)((uint8_t *)scratch + round_up(2 * m->c * sizeof(double)));
 }
 
+/* ---- sums that shards share ---- */
+
+/* A shard's place: 2 c sums, then its rows; whole cache lines. */
+static size_t shard_doubles(const norm *m) {
+    return round_up((2 * m->c + 1) * sizeof(double)) / sizeof(double);
+}
+
+size_t norm_shared(const norm *m, int shards) {
+    return 2 * (size_t)shards * shard_doubles(m) * sizeof(double);
+}
+
+static double *shard_at(const norm *m, const nn_io *io, bool backward, int shard) {
+    size_t place = (size_t)(2 * shard + backward);
+    return (double *)io->shared + place * shard_doubles(m);
+}
+
+double *norm_shard_sums(const norm *m, const nn_io *io, bool backward, size_t rows) {
+    double *sum = shard_at(m, io, backward, io->shard);
+    memset(sum, 0, 2 * m->c * sizeof *sum);
+    sum[2 * m->c] = (double)rows;
+    return sum;
+}
+
+size_t norm_all_moments(const norm *m, const nn_io *io, double *sum) {
+    const double *first = shard_at(m, io, false, 0);
+    double rows = first[2 * m->c];
+    memcpy(sum, first, 2 * m->c * sizeof *sum);
+    for (int s = 1; s < io->shards; s++) {
+        const double *more = shard_at(m, io, false, s);
+        double count = more[2 * m->c], share = count / (rows + count);
+        for (size_t k = 0; k < m->c; k++) {
+            double off = more[k] - sum[k];
+            sum[k] += off * share;
+            sum[m->c + k] += more[m->c + k] + off * off * share * rows;
+        }
+        rows += count;
+    }
+    return (size_t)rows;
+}
+
+size_t norm_all_back_sums(const norm *m, const nn_io *io, double *sum) {
+    double rows = 0;
+    memset(sum, 0, 2 * m->c * sizeof *sum);
+    for (int s = 0; s < io->shards; s++) {
+        const double *more = shard_at(m, io, true, s);
+        for (size_t k = 0; k < 2 * m->c; k++)
+            sum[k] += more[k];
+        rows += more[2 * m->c];
+    }
+    return (size_t)rows;
+}
+
 void norm_finish(const norm *m,
                  const norm_save *save,
                  const double *sum,
@@ -75,6 +127,8 @@ void norm_finish(const norm *m,
         double var = sum[m->c + k] / (double)rows;
         save->mean[k] = (float)sum[k];
         save->invstd[k] = (float)(1 / sqrt(var + (double)m->eps));
+        if (!running_mean)
+            continue;
         running_mean[k] += m->momentum * (save->mean[k] - running_mean[k]);
         running_var[k] += m->momentum * ((float)(var * unbias) - running_var[k]);
     }
@@ -93,15 +147,16 @@ void norm_pull(const norm *m,
                float *pull,
                const double *sum,
                size_t rows,
+               int shard,
                float *d_scale,
                float *d_shift) {
     for (size_t k = 0; k < m->c; k++) {
         pull[k] = (float)(sum[k] / (double)rows);
         pull[m->c + k] = (float)(sum[m->c + k] / (double)rows);
         if (d_shift)
-            d_shift[k] = (float)sum[k];
+            d_shift[k] = shard == 0 ? (float)sum[k] : 0.0f;
         if (d_scale)
-            d_scale[k] = (float)sum[m->c + k];
+            d_scale[k] = shard == 0 ? (float)sum[m->c + k] : 0.0f;
     }
 }
 

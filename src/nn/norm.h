@@ -37,8 +37,18 @@ static inline double *norm_sums(void *scratch) {
 }
 float *norm_floats(const norm *m, void *scratch);
 
+/* Memory of all shards together: each one's two sums and their rows, of forward and of
+ * backward. */
+size_t norm_shared(const norm *m, int shards);
+/* Where this shard's sums go in the first phase, cleared; they are over `rows`. */
+double *norm_shard_sums(const norm *m, const nn_io *io, bool backward, size_t rows);
+/* In the second phase, into sum (2 c) what all shards found, in their order; returns the
+ * rows. Moments: mean, squared deviations. */
+size_t norm_all_moments(const norm *m, const nn_io *io, double *sum);
+size_t norm_all_back_sums(const norm *m, const nn_io *io, double *sum);
+
 /* From sums (mean, squared deviations) over `rows`: mean, 1/sd; moves the running
- * statistics. */
+ * statistics if given (one shard does). */
 void norm_finish(const norm *m,
                  const norm_save *save,
                  const double *sum,
@@ -50,12 +60,14 @@ void norm_running(const norm *m,
                   const norm_save *save,
                   const float *mean,
                   const float *var);
-/* From sums (d_y, d_y xhat): the gradients of shift and scale (NULL: not wanted), and
- * into `pull` (2 c floats) the sums over `rows`. */
+/* From sums (d_y, d_y xhat) of the whole batch: the gradients of shift and scale, which
+ * are the first shard's (NULL: not wanted; nought for other shards), and into `pull` (2 c
+ * floats) the sums over `rows`. */
 void norm_pull(const norm *m,
                float *pull,
                const double *sum,
                size_t rows,
+               int shard,
                float *d_scale,
                float *d_shift);
 

@@ -8,9 +8,12 @@
  * A batch runs as one or several shards of examples, each on its own thread. Pointers to
  * values point at the shard's first example; `save`, `scratch`, `factor` and gradients of
  * parameters are the shard's own (the executor adds the latter up in shard order). An op
- * whose examples influence each other (batch_coupled) does its work in `phases`: between
- * one phase and the next all shards wait for each other, and `shared` is memory that they
- * all see. Shards depend on sizes only, never on threads. */
+ * whose examples influence each other (batch_coupled) does its work in training in
+ * `phases` (outside training it is called once, with phase 0): between one phase and the
+ * next all shards wait for each other, `shared` is memory that they all see, and a
+ * shard's scratch survives from phase to phase. Buffers are the first shard's to write.
+ * The first io->shards of the plan's shards take part in a run. Shards depend on sizes
+ * only, never on threads. */
 #ifndef NN_OP_H
 #define NN_OP_H
 
@@ -66,7 +69,7 @@ typedef struct nn_plan {
     size_t factor_bytes;     /* survives until the next run (NN_CAPTURE) */
     unsigned backward_reads; /* bit i: backward reads in[i] */
     bool backward_reads_out;
-    bool factor_reads_x; /* the factor points at in[0] */
+    bool factor_reads_x; /* the factor points at activations among its inputs */
     bool factor_reads_d; /* the factor points at d_out */
 } nn_plan;
 
@@ -130,8 +133,9 @@ struct nn_op_def {
     unsigned half_in;
     bool half_out;
     bool batch_coupled; /* examples influence each other in training (batch norm) */
-    int phases;         /* of forward and of backward when batch_coupled; 0: it wants the
-                           whole batch in one shard */
+    int phases;         /* of forward and of backward when batch_coupled, taken along by
+                           a node that does it in its own pass; 0: it wants the whole
+                           batch in one shard */
     bool no_grad;       /* it has no backward (comparisons, integer outputs) */
     const char *const *attrs; /* names it understands, ended by NULL; NULL: none */
     /* Sets node->out_shape from in_shape and attr. SHAPE, INVALID with words. */

@@ -1,4 +1,4 @@
-/* Forward in training: a pass for the statistics, a pass that normalises. Backward: the
+/* Forward in training: a phase for the statistics, a phase that normalises. Backward: the
  * sums (from the winners alone if there is a pooling), then per example the gradient of
  * the convolution's output and at once its share of the weights' gradient. */
 #include "nn/stem.h"
@@ -75,6 +75,8 @@ assay_status stem_plan(nn_plan *p) {
     s->norm.y_half = p->out_half;
     p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
     p->forward_scratch = p->backward_scratch = scratch_at(s, NULL).bytes;
+    if (p->mode == NN_TRAIN)
+        p->shared_bytes = norm_shared(&s->norm, p->shards);
     p->backward_reads = 1u << X | 1u << WEIGHT | 1u << SCALE | 1u << SHIFT;
 done:
     return status;
@@ -118,14 +120,20 @@ static void convolve(const stem_pass *p, size_t i) {
 assay_status stem_forward(nn_io *io) {
     stem_pass p = begin(io);
     const norm *m = &p.s->norm;
-    if (io->mode == NN_TRAIN) {
-        double *sum = norm_sums(p.t.norm);
-        memset(sum, 0, 2 * m->c * sizeof *sum);
+    if (io->mode == NN_TRAIN && io->phase == 0) {
+        double *sum = norm_shard_sums(m, io, false, p.n * m->each);
         for (size_t i = 0; i < p.n; i++) {
             convolve(&p, i);
             norm_kernels(m)->moments(sum, sum + m->c, p.t.y, i * m->each, m->each, m->c);
         }
-        norm_finish(m, &p.save, sum, p.n * m->each, io->buffer[MEAN], io->buffer[VAR]);
+        return ASSAY_OK;
+    }
+    if (io->mode == NN_TRAIN) {
+        double *sum = norm_sums(p.t.norm);
+        size_t rows = norm_all_moments(m, io, sum);
+        bool moves = io->shard == 0;
+        norm_finish(m, &p.save, sum, rows, moves ? io->buffer[MEAN] : NULL,
+                    moves ? io->buffer[VAR] : NULL);
     } else {
         norm_running(m, &p.save, io->in[MEAN], io->in[VAR]);
     }
@@ -140,16 +148,20 @@ assay_status stem_backward(nn_io *io) {
     stem_pass p = begin(io);
     const norm *m = &p.s->norm;
     const direct_conv *d = &p.s->conv;
+    if (io->phase == 0) {
+        double *sum = norm_shard_sums(m, io, true, p.n * m->each);
+        if (m->pool)
+            norm_back_sums(m, &p.save, &p.affine, sum, io->d_out, NULL, 0, p.n);
+        for (size_t i = 0; i < p.n && !m->pool; i++) {
+            convolve(&p, i);
+            norm_back_sums(m, &p.save, &p.affine, sum, io->d_out, p.t.y, i, 1);
+        }
+        return ASSAY_OK;
+    }
     double *sum = norm_sums(p.t.norm);
     float *pull = norm_floats(m, p.t.norm);
-    memset(sum, 0, 2 * m->c * sizeof *sum);
-    if (m->pool)
-        norm_back_sums(m, &p.save, &p.affine, sum, io->d_out, NULL, 0, p.n);
-    for (size_t i = 0; i < p.n && !m->pool; i++) {
-        convolve(&p, i);
-        norm_back_sums(m, &p.save, &p.affine, sum, io->d_out, p.t.y, i, 1);
-    }
-    norm_pull(m, pull, sum, p.n * m->each, io->d_in[SCALE], io->d_in[SHIFT]);
+    size_t rows = norm_all_back_sums(m, io, sum);
+    norm_pull(m, pull, sum, rows, io->shard, io->d_in[SCALE], io->d_in[SHIFT]);
     if (!io->d_in[WEIGHT])
         return ASSAY_OK;
     memset(p.t.d_weight, 0, d->packed_floats * sizeof(float));

@@ -62,6 +62,8 @@ static assay_status bn_plan(nn_plan *p) {
     s->norm.y_half = p->out_half;
     p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
     p->forward_scratch = p->backward_scratch = norm_scratch(&s->norm);
+    if (p->mode == NN_TRAIN)
+        p->shared_bytes = norm_shared(&s->norm, p->shards);
     /* Constant statistics need x only for the gradients of scale and for the ReLU's mask.
      */
     bool scale_grad = p->want_d[SCALE] || p->mode == NN_CAPTURE;
@@ -83,27 +85,36 @@ static bn_affine affine_of(const nn_io *io, const norm_save *save) {
     return a;
 }
 
+/* The shard's own statistics. Example by example, as fused passes do: the same sums.
+ * Vectors are one stretch. */
+static void shard_moments(const nn_io *io, const norm *m) {
+    size_t rows = (size_t)io->n * m->each, stretch = m->each > 1 ? m->each : rows;
+    double *sum = norm_shard_sums(m, io, false, rows);
+    for (size_t r = 0; r < rows; r += stretch)
+        norm_kernels(m)->moments(sum, sum + m->c, norm_at(io->in[X], r * m->c, m->x_half),
+                                 r, stretch, m->c);
+}
+
+/* In training: first the shard's statistics, then, when all have theirs, the passage. */
 static assay_status bn_forward(nn_io *io) {
     const bn_state *s = io->state;
     const norm *m = &s->norm;
-    const void *x = io->in[X];
-    size_t n = (size_t)io->n;
+    if (io->mode == NN_TRAIN && io->phase == 0) {
+        shard_moments(io, m);
+        return ASSAY_OK;
+    }
     norm_save save = save_of(io);
     if (io->mode == NN_TRAIN) {
         double *sum = norm_sums(io->scratch);
-        memset(sum, 0, 2 * m->c * sizeof *sum);
-        /* Example by example, as fused passes do: the same sums. Vectors are one stretch.
-         */
-        size_t stretch = m->each > 1 ? m->each : n;
-        for (size_t r = 0; r < n * m->each; r += stretch)
-            norm_kernels(m)->moments(sum, sum + m->c, norm_at(x, r * m->c, m->x_half), r,
-                                     stretch, m->c);
-        norm_finish(m, &save, sum, n * m->each, io->buffer[MEAN], io->buffer[VAR]);
+        size_t rows = norm_all_moments(m, io, sum);
+        bool moves = io->shard == 0;
+        norm_finish(m, &save, sum, rows, moves ? io->buffer[MEAN] : NULL,
+                    moves ? io->buffer[VAR] : NULL);
     } else {
         norm_running(m, &save, io->in[MEAN], io->in[VAR]);
     }
     bn_affine a = affine_of(io, &save);
-    norm_forward(m, &save, &a, io->out, x, 0, n);
+    norm_forward(m, &save, &a, io->out, io->in[X], 0, (size_t)io->n);
     return ASSAY_OK;
 }
 
@@ -131,12 +142,15 @@ static assay_status bn_backward(nn_io *io) {
     float *pull = NULL;
     if (io->mode == NN_CAPTURE) {
         fill_factor(io, &save, &a);
+    } else if (io->phase == 0) {
+        double *sum = norm_shard_sums(m, io, true, n * m->each);
+        norm_back_sums(m, &save, &a, sum, io->d_out, io->in[X], 0, n);
+        return ASSAY_OK;
     } else {
         double *sum = norm_sums(io->scratch);
+        size_t rows = norm_all_back_sums(m, io, sum);
         pull = norm_floats(m, io->scratch);
-        memset(sum, 0, 2 * m->c * sizeof *sum);
-        norm_back_sums(m, &save, &a, sum, io->d_out, io->in[X], 0, n);
-        norm_pull(m, pull, sum, n * m->each, io->d_in[SCALE], io->d_in[SHIFT]);
+        norm_pull(m, pull, sum, rows, io->shard, io->d_in[SCALE], io->d_in[SHIFT]);
     }
     if (io->d_in[X])
         norm_back(m, &save, &a, io->d_in[X], io->d_out, io->in[X], pull, 0, n);
@@ -221,6 +235,7 @@ const nn_op_def assay_op_batch_norm = {
     .half_in = 1,
     .half_out = true,
     .batch_coupled = true,
+    .phases = 2,
     .attrs = bn_attrs,
     .infer = bn_infer,
     .fuse = bn_fuse,
