@@ -67,7 +67,7 @@ typedef enum nn_factor_kind {
                         unfolded */
     NN_FACTOR_DIAG,  /* g_i = direct per-example gradients, [n, count] (norms: scale,
                         shift) */
-    NN_FACTOR_GATHER /* rows of an embedding; not made yet */
+    NN_FACTOR_GATHER /* g_i[index[i,t]] += d[i,t,:]: rows of an embedding's table [I,O] */
 } nn_factor_kind;
 typedef struct nn_factor {
     nn_factor_kind kind;
@@ -79,7 +79,9 @@ typedef struct nn_factor {
     const float *d; /* OUTER [n,T,O]; CONV [n,OH,OW,O]; DIAG: [n, weight_count] then [n,
                        bias_count] in d2 */
     const float *d2;
-    int64_t t, in, out; /* OUTER */
+    const void *index; /* GATHER [n,T]: i32, or i64 if index_i64 */
+    bool index_i64;
+    int64_t t, in, out; /* OUTER, GATHER */
     int64_t h, w, oh, ow, kh, kw, stride[2], pad[4],
         dilation[2]; /* CONV; pad: top left bottom right */
     int64_t groups;  /* CONV; 0 and 1: one */

@@ -129,6 +129,18 @@ static void outer_gradient(const nn_factor *f, int example, float *out) {
         }
 }
 
+static void gather_gradient(const nn_factor *f, int example, float *out) {
+    const float *d = f->d + (int64_t)example * f->t * f->out;
+    memset(out, 0, f->weight_count * sizeof *out);
+    for (int64_t t = 0; t < f->t; t++, d += f->out) {
+        int64_t i = (int64_t)example * f->t + t;
+        int64_t row = f->index_i64 ? ((const int64_t *)f->index)[i]
+                                   : ((const int32_t *)f->index)[i];
+        for (int64_t o = 0; o < f->out; o++)
+            out[row * f->out + o] += d[o];
+    }
+}
+
 void nn_factor_gradient(const nn_factor *f, int example, float *out, float *scratch) {
     switch (f->kind) {
     case NN_FACTOR_OUTER:
@@ -145,6 +157,7 @@ void nn_factor_gradient(const nn_factor *f, int example, float *out, float *scra
                    f->bias_count * sizeof *out);
         break;
     case NN_FACTOR_GATHER:
+        gather_gradient(f, example, out);
         break;
     }
 }

@@ -192,6 +192,11 @@ static bool computed(const nn_graph *g, nn_value v) {
     return kind == NN_KIND_INPUT || kind == NN_KIND_ACTIVATION;
 }
 
+/* Whether images of this shape have the same bytes in either layout. */
+static bool lies_both_ways(const nn_shape *s) {
+    return s->dim[1] == 1 || (s->dim[2] == 1 && s->dim[3] == 1);
+}
+
 /* Brings input i of `node` into the layout that its op wants, through a node before it.
  */
 static assay_status want_layout(nn_graph *g, nn_node *node, int i) {
@@ -200,7 +205,8 @@ static assay_status want_layout(nn_graph *g, nn_node *node, int i) {
     bool rows = node->op->layout == NN_ROWS || (node->op->rows_in >> i & 1);
     assay_layout to = rows ? ASSAY_ROW_MAJOR : ASSAY_CHANNELS_LAST;
     if ((node->op->layout == NN_ANY && !rows) || !computed(g, v) ||
-        node->in_shape[i].ndim != 4 || g->value[v].layout == to)
+        node->in_shape[i].ndim != 4 || g->value[v].layout == to ||
+        lies_both_ways(&node->in_shape[i]))
         goto done;
     const nn_attr attr = {.name = "to", .i = {to}, .count = 1};
     ASSAY_TRY(nn_graph_op(g, "layout", &v, 1, &attr, 1, &node->in[i]));

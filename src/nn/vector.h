@@ -119,4 +119,22 @@ INLINE vf exp_of(vf x) {
     return where(~(x < -104.0f), y);
 }
 
+/* The normal distribution's cumulative function, and its density: the tail below -|x| is
+ * e^(-x^2/2) P(1 / (1 + 0.3 |x|)), P fitted to a relative error of 1.4e-7 for |x| < 13.6;
+ * the absolute error is below 2e-7 everywhere. */
+INLINE vf normal_of(vf x, vf *density) {
+    vf t = 1.0f / (1.0f + 0.3f * (vf)((vi)x & 0x7fffffff));
+    vf e = exp_of(x * x * -0.5f);
+    vf p = 3.5880932867e-2f * t - 0.15806376621f;
+    p = p * t + 0.20783969564f;
+    p = p * t - 5.5054752485e-2f;
+    p = p * t + 0.12928889028f;
+    p = p * t + 9.9692472965e-2f;
+    p = p * t + 0.12078948284f;
+    p = p * t + 0.11962697373f;
+    vf tail = p * t * e;
+    *density = e * 0.39894228040f;
+    return choose(x > 0.0f, 1.0f - tail, tail);
+}
+
 #endif

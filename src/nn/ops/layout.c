@@ -2,6 +2,8 @@
  * row). Put in by the graph where an op needs it; the numbers do not change. */
 #include "nn/op.h"
 
+#include "tensor/tensor.h"
+
 static const char *const layout_attrs[] = {"to", NULL};
 
 static assay_status layout_infer(nn_node *node) {
@@ -28,37 +30,53 @@ turn(void *to, const void *from, size_t count, size_t outer, size_t inner, size_
                     dst[b] = src[((k * outer + o) * inner + i) * size + b];
 }
 
+/* The same, from f32 to bf16 or back. */
+static void turn_between(
+    void *to, const void *from, size_t count, size_t outer, size_t inner, bool to_half) {
+    for (size_t k = 0, put = 0; k < count; k++)
+        for (size_t i = 0; i < inner; i++)
+            for (size_t o = 0; o < outer; o++, put++) {
+                size_t at = (k * outer + o) * inner + i;
+                if (to_half)
+                    ((uint16_t *)to)[put] = ten_bf16(((const float *)from)[at]);
+                else
+                    ((float *)to)[put] = ten_from_bf16(((const uint16_t *)from)[at]);
+            }
+}
+
 /* From what lies like `from_layout` to the other. */
 static void convert(const nn_io *io,
                     void *to,
                     const void *from,
                     assay_layout from_layout,
                     assay_layout to_layout,
-                    size_t size) {
+                    bool from_half,
+                    bool to_half) {
     const nn_shape *s = &io->node->in_shape[0];
     size_t channels = (size_t)s->dim[1], pixels = (size_t)(s->dim[2] * s->dim[3]);
     size_t count = (size_t)nn_shape_elements(s, io->n) / (channels * pixels);
-    if (from_layout == to_layout)
-        turn(to, from, 1, 1, count * channels * pixels, size);
-    else if (from_layout == ASSAY_ROW_MAJOR)
-        turn(to, from, count, channels, pixels, size);
+    size_t outer = from_layout == ASSAY_ROW_MAJOR ? channels : pixels;
+    size_t inner = from_layout == ASSAY_ROW_MAJOR ? pixels : channels;
+    size_t size = to_half ? 2 : assay_dtype_size(io->node->in_dtype[0]);
+    if (from_layout == to_layout) {
+        outer = 1;
+        inner = channels * pixels;
+    }
+    if (from_half != to_half)
+        turn_between(to, from, count, outer, inner, to_half);
     else
-        turn(to, from, count, pixels, channels, size);
-}
-
-static size_t size_of(const nn_io *io) {
-    return io->out_half ? 2 : assay_dtype_size(io->node->in_dtype[0]);
+        turn(to, from, count, outer, inner, size);
 }
 
 static assay_status layout_forward(nn_io *io) {
     convert(io, io->out, io->in[0], io->node->in_layout[0], io->node->out_layout,
-            size_of(io));
+            io->in_half & 1, io->out_half);
     return ASSAY_OK;
 }
 
 static assay_status layout_backward(nn_io *io) {
     convert(io, io->d_in[0], io->d_out, io->node->out_layout, io->node->in_layout[0],
-            size_of(io));
+            io->out_half, io->in_half & 1);
     return ASSAY_OK;
 }
 

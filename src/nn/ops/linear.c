@@ -1,4 +1,4 @@
-/* linear: y = x W^T + b, W [out,in] as PyTorch has it. */
+/* linear: y = x W^T + b, W [out,in] as PyTorch has it, over every row of x [...,in]. */
 #include "nn/kernels.h"
 
 static int64_t in_of(const nn_node *node) {
@@ -8,17 +8,28 @@ static int64_t out_of(const nn_node *node) {
     return node->in_shape[1].dim[0];
 }
 
+/* Rows of the product: examples, or tokens. */
+static int64_t rows_of(const nn_node *node, int n) {
+    return nn_shape_elements(&node->in_shape[0], n) / in_of(node);
+}
+
 static assay_status linear_infer(nn_node *node) {
     const nn_shape *x = &node->in_shape[0], *w = &node->in_shape[1];
-    bool flat = x->ndim == 2 || (x->ndim == 4 && x->dim[2] == 1 && x->dim[3] == 1);
-    if (!flat)
-        return nn_op_bad_shape(node, 0, "vectors [N,I] are needed");
-    if (w->ndim != 2 || w->dim[1] != x->dim[1])
-        return nn_op_bad_shape(node, 1, "the weight must be [O,I] with I as in input 0");
+    bool pooled = x->ndim == 4 && x->dim[2] == 1 && x->dim[3] == 1;
+    if (w->ndim != 2 || nn_shape_open(w))
+        return nn_op_bad_shape(node, 1, "the weight must be [O,I]");
+    pooled &= x->dim[1] == w->dim[1];
+    if (x->ndim < 1 || (x->dim[x->ndim - 1] != w->dim[1] && !pooled) ||
+        (x->ndim == 1 && nn_shape_open(x)))
+        return nn_op_bad_shape(node, 0,
+                               "rows as long as the weight's, [...,I], are needed");
     if (node->n_in > 2 &&
         (node->in_shape[2].ndim != 1 || node->in_shape[2].dim[0] != w->dim[0]))
         return nn_op_bad_shape(node, 2, "the bias must be [O]");
-    node->out_shape = (nn_shape){2, {0, w->dim[0]}};
+    node->out_shape = *x;
+    if (pooled)
+        node->out_shape.ndim = 2;
+    node->out_shape.dim[node->out_shape.ndim - 1] = w->dim[0];
     return ASSAY_OK;
 }
 
@@ -29,17 +40,18 @@ static assay_status linear_plan(nn_plan *p) {
 }
 
 static assay_status linear_forward(nn_io *io) {
-    int64_t in = in_of(io->node), out = out_of(io->node);
-    assay_status status = dn_gemm(false, true, io->n, out, in, 1.0f, io->in[0], in,
-                                  io->in[1], in, 0.0f, io->out, out);
+    int64_t in = in_of(io->node), out = out_of(io->node), n = rows_of(io->node, io->n);
+    assay_status status = dn_gemm(false, true, n, out, in, 1.0f, io->in[0], in, io->in[1],
+                                  in, 0.0f, io->out, out);
     if (status == ASSAY_OK && io->node->n_in > 2)
-        nn_kernels_get()->add_row(io->out, io->in[2], (size_t)io->n, (size_t)out);
+        nn_kernels_get()->add_row(io->out, io->in[2], (size_t)n, (size_t)out);
     return status;
 }
 
 static assay_status linear_backward(nn_io *io) {
     assay_status status = ASSAY_OK;
-    int64_t in = in_of(io->node), out = out_of(io->node), n = io->n;
+    int64_t in = in_of(io->node), out = out_of(io->node);
+    int64_t n = rows_of(io->node, io->n);
     const float *d = io->d_out;
     if (io->d_in[0])
         ASSAY_TRY(dn_gemm(false, false, n, in, out, 1.0f, d, out, io->in[1], in, 0.0f,
@@ -57,7 +69,7 @@ static void linear_factors(const nn_io *io, nn_factor *f) {
     f->kind = NN_FACTOR_OUTER;
     f->x = io->in[0];
     f->d = io->d_out;
-    f->t = 1;
+    f->t = rows_of(io->node, io->n) / io->n;
     f->in = in_of(io->node);
     f->out = out_of(io->node);
 }
@@ -70,16 +82,16 @@ static void linear_reference(const nn_node *node,
                              const double *d_out,
                              double *const *d_in) {
     (void)training;
-    int64_t ni = in_of(node), no = out_of(node);
+    int64_t ni = in_of(node), no = out_of(node), rows = rows_of(node, n);
     const double *x = in[0], *w = in[1];
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < rows; i++)
         for (int64_t o = 0; o < no; o++) {
             double v = node->n_in > 2 ? in[2][o] : 0;
             for (int64_t k = 0; k < ni; k++)
                 v += x[i * ni + k] * w[o * ni + k];
             out[i * no + o] = v;
         }
-    for (int64_t i = 0; d_out && i < n; i++)
+    for (int64_t i = 0; d_out && i < rows; i++)
         for (int64_t o = 0; o < no; o++) {
             double d = d_out[i * no + o];
             if (node->n_in > 2 && d_in[2])
@@ -101,6 +113,13 @@ static const nn_op_case linear_cases[] = {
      .in = {{NN_CASE_VALUE, {2, {0, 19}}},
             {NN_CASE_PARAM, {2, {7, 19}}},
             {NN_CASE_PARAM, {1, {7}}}}},
+    {.name = "tokens",
+     .batch = 3,
+     .n = 2,
+     .n_inputs = 3,
+     .in = {{NN_CASE_VALUE, {3, {0, 9, 21}}},
+            {NN_CASE_PARAM, {2, {17, 21}}},
+            {NN_CASE_PARAM, {1, {17}}}}},
     {.name = "behind a pooling, no bias",
      .batch = 1,
      .n = 1,
@@ -113,6 +132,7 @@ const nn_op_def assay_op_linear = {
     .summary = "a matrix product with a bias",
     .min_inputs = 2,
     .max_inputs = 3,
+    .layout = NN_ROWS,
     .infer = linear_infer,
     .plan = linear_plan,
     .forward = linear_forward,
