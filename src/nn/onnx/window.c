@@ -42,21 +42,6 @@ static void pad_same(imp_window *w, const int64_t *size, bool upper) {
     }
 }
 
-/* ceil_mode: padding behind, so that the last window fits; none that would lie in the
- * padding alone. */
-static void pad_ceil(imp_window *w, const int64_t *size) {
-    for (int k = 2 - w->spatial; k < 2; k++) {
-        int64_t room = size[k] + w->pad[k] + w->pad[k + 2] - reach(w, k);
-        if (room < 0 || room % w->stride[k] == 0)
-            continue;
-        int64_t last = (room / w->stride[k] + 1) * w->stride[k];
-        if (last >= size[k] + w->pad[k])
-            continue;
-        w->ceil_pad[k] = w->stride[k] - room % w->stride[k];
-        w->pad[k + 2] += w->ceil_pad[k];
-    }
-}
-
 assay_status imp_window_read(imp_window *out,
                              const onnx_node *node,
                              const nn_shape *x,
@@ -97,8 +82,7 @@ assay_status imp_window_read(imp_window *out,
     else if (*autos && strcmp(autos, "NOTSET") != 0)
         ASSAY_FAIL(ASSAY_E_FORMAT, "attribute 'auto_pad' is '%s'", autos);
     ASSAY_TRY(imp_attr_i(node, "ceil_mode", 0, &ceil));
-    if (ceil)
-        pad_ceil(&w, size);
+    w.ceil = ceil != 0;
     *out = w;
 done:
     return status;
@@ -114,6 +98,8 @@ int imp_window_attrs(const imp_window *w, nn_attr out[4]) {
         out[n] = (nn_attr){.name = "dilation", .count = 2};
         memcpy(out[n++].i, w->dilation, sizeof w->dilation);
     }
+    if (w->ceil)
+        out[n++] = (nn_attr){.name = "ceil_mode", .i = {1}, .count = 1};
     return n;
 }
 

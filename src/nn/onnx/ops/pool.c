@@ -8,7 +8,7 @@ static assay_status max_pool(imp *im, const onnx_node *node, const imp_rule *rul
     imp_value *x;
     imp_window w;
     nn_value v;
-    nn_attr attr[5];
+    nn_attr attr[6];
     ASSAY_TRY(imp_input(im, node, 0, &x));
     ASSAY_TRY(imp_window_read(&w, node, &x->shape, NULL));
     if (imp_wants(node, 1))
@@ -35,16 +35,12 @@ static assay_status average_pool(imp *im, const onnx_node *node, const imp_rule 
     ASSAY_TRY(imp_input(im, node, 0, &x));
     ASSAY_TRY(imp_window_read(&w, node, &x->shape, NULL));
     ASSAY_TRY(imp_attr_i(node, "count_include_pad", 0, &count_pad));
-    bool padded = w.pad[0] || w.pad[1] || w.pad[2] || w.pad[3];
-    if (count_pad && (w.ceil_pad[0] || w.ceil_pad[1]))
-        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "counted padding with ceil_mode");
     ASSAY_TRY(imp_get(im, x, &v));
     ASSAY_TRY(imp_window_open(im, v, &v));
     int n = imp_window_attrs(&w, attr);
     attr[n] = (nn_attr){.name = "kernel", .count = 2};
     memcpy(attr[n++].i, w.kernel, sizeof w.kernel);
-    if (padded && !count_pad)
-        attr[n++] = (nn_attr){.name = "count_pad", .i = {0}, .count = 1};
+    attr[n++] = (nn_attr){.name = "count_include_pad", .i = {count_pad != 0}, .count = 1};
     ASSAY_TRY(imp_op_cast(im, rule->op, &v, 1, attr, n, &v));
     ASSAY_TRY(imp_window_close(im, w.spatial, v, &v));
     ASSAY_TRY(imp_set(im, node, 0, v));
