@@ -66,6 +66,44 @@ def toy(folder, train=40, test=10, side=16):
                                   (150 if (y < side // 2) == (name == "above") else 20)] * 3)
 
 
+def field(number, value):
+    """One field of a protobuf message: an integer, or bytes with their length."""
+    def varint(v):
+        return bytes([v & 127 | 128]) + varint(v >> 7) if v > 127 else bytes([v])
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def onnx(*nodes, outputs=("y",), opset=13):
+    """An ONNX file: x [batch, 3] f32 through nodes (operator, inputs, outputs)."""
+    def value(name, *dims):
+        shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d))
+                         for d in dims)
+        return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+    graph = b"".join(
+        field(1, b"".join(field(1, i) for i in ins) + b"".join(field(2, o) for o in outs) +
+              field(4, op)) for op, ins, outs in nodes)
+    graph += field(11, value("x", "batch", 3))
+    graph += b"".join(field(12, value(name, "batch", 3)) for name in outputs)
+    return field(1, 8) + field(7, graph) + field(8, field(2, opset))
+
+
+def npy(path, rows, descr="<f4", form="f"):
+    """Writes rows of numbers as NumPy does."""
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}"
+    head += " " * (63 - (len(head) + 10) % 64) + "\n"
+    flat = [v for row in rows for v in row]
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() +
+                     struct.pack(f"<{len(flat)}{form}", *flat))
+
+
+def npy_floats(path):
+    data = path.read_bytes()
+    return struct.unpack(f"<{(len(data) - 128) // 4}f", data[128:])
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="assay-cli-"))
@@ -553,6 +591,75 @@ class Work(Packed):
             time.sleep(0.02)
         out, _ = process.communicate(timeout=60)
         self.assertEqual((process.returncode, out), (130, b""))
+
+
+class Models(Case):
+    def setUp(self):
+        super().setUp()
+        self.model = self.dir / "m.onnx"
+        self.x = self.dir / "x.npy"
+        npy(self.x, [[-1, 2, -3], [4, -5, 6]])
+
+    def test_infer(self):
+        y = self.dir / "y.npy"
+        self.model.write_bytes(onnx(("Relu", ["x"], ["y"])))
+        done = self.good("infer", self.model, self.x, "-o", y)
+        self.assertIn("f32 [2, 3]", done.out)
+        self.assertEqual(npy_floats(y), (0, 2, 0, 4, 0, 6))
+        self.assertIn("--force", self.refused(2, "infer", self.model, self.x, "-o", y).err)
+        done = self.good("infer", self.model, self.x, "-o", y, "-f", "--batch=1", "--json")
+        document = json.loads(done.out)
+        self.assertEqual(document["schema"], "assay.infer/1")
+        self.assertEqual(document["outputs"][0]["shape"], [2, 3])
+        self.assertEqual(npy_floats(y), (0, 2, 0, 4, 0, 6))
+
+    def test_infer_outputs(self):
+        self.model.write_bytes(onnx(("Relu", ["x"], ["y"]), ("Add", ["y", "x"], ["z"]),
+                                    outputs=("y", "z")))
+        self.good("infer", self.model, self.x, "-o", self.dir / "o.npy")
+        self.assertEqual(npy_floats(self.dir / "o.0.npy"), (0, 2, 0, 4, 0, 6))
+        self.assertEqual(npy_floats(self.dir / "o.1.npy"), (-1, 4, -3, 8, -5, 12))
+        self.good("infer", self.model, self.x, "-o", self.dir / "z.npy", "--only=z")
+        self.assertEqual(npy_floats(self.dir / "z.npy"), (-1, 4, -3, 8, -5, 12))
+        done = self.refused(2, "infer", self.model, self.x, "-o", self.dir / "q", "--only=q")
+        self.assertIn("it has y, z", done.err)
+
+    def test_infer_refuses(self):
+        y = self.dir / "y.npy"
+        self.model.write_bytes(onnx(("Relu", ["x"], ["y"])))
+        done = self.refused(2, "infer", self.model, self.x, self.x, "-o", y)
+        self.assertIn("'x' f32 [batch, 3]", done.err)
+        npy(self.x, [[1, 2]])
+        self.assertIn("[N,3]", self.refused(3, "infer", self.model, self.x, "-o", y).err)
+        npy(self.x, [[1, 2, 3]], "<f8", "d")
+        self.assertIn("f64", self.refused(3, "infer", self.model, self.x, "-o", y).err)
+        npy(self.x, [[1, 2, 3]])
+        self.model.write_bytes(onnx(("NoSuchOp", ["x"], ["y"])))
+        done = self.refused(3, "infer", self.model, self.x, "-o", y)
+        self.assertIn("NoSuchOp", done.err)
+        self.model.write_bytes(onnx(("Relu", ["x"], ["y"]))[:-20])
+        self.refused(3, "infer", self.model, self.x, "-o", y)
+        self.refused(2, "infer", self.dir / "absent.onnx", self.x, "-o", y)
+        self.assertFalse(y.exists())
+
+    def test_onnx_test(self):
+        def case(name, op, ins, want):
+            data = self.dir / "tests" / name / "test_data_set_0"
+            data.mkdir(parents=True)
+            (data.parent / "model.onnx").write_bytes(onnx((op, ["x"], ["y"])))
+            for file, values in (("input_0.pb", ins), ("output_0.pb", want)):
+                (data / file).write_bytes(field(1, 1) + field(1, 3) + field(2, 1) +
+                                          field(9, struct.pack("<3f", *values)))
+        case("test_right", "Relu", (-1, 0, 2), (0, 0, 2))
+        case("test_unknown", "NoSuchOp", (-1, 0, 2), (0, 0, 2))
+        document = json.loads(self.good("onnx-test", self.dir / "tests", "--json").out)
+        self.assertEqual((document["passed"], document["unsupported"], document["failed"]),
+                         (1, {"NoSuchOp": 1}, []))
+        case("test_wrong", "Relu", (-1, 0, 2), (0, 0, 3))
+        document = json.loads(self.good("onnx-test", self.dir / "tests", "--json").out)
+        self.assertEqual([f["test"] for f in document["failed"]], ["test_wrong"])
+        self.assertIn("test_wrong", self.good("onnx-test", self.dir / "tests").out)
+        self.refused(2, "onnx-test", self.dir)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,6 @@ static assay_status run(cli_run *run) {
         text_put(&run->result, json, strlen(json));
     else
         tell(&run->result, json_look(json));
-    if (json_count(json_member(json_look(json), "failed")) > 0)
-        status = cli_fail(&run->error, ASSAY_E_NUMERIC, "some tests failed");
     assay_string_free(run->ctx, json);
     return status;
 }
