@@ -84,6 +84,8 @@ typedef struct nn_attr {
  *   gelu(x) tanh 0   silu(x)   softmax(x), log_softmax(x) axis -1
  *   layer_norm(x, [gain, [bias]]), rms_norm(x, [gain]) over the last dims 1, eps 1e-5 (.f)
  *   embedding(ids [0,T] i32 or i64, table [V,C]) -> [0,T,C]
+ *   attention(qkv [0,T,3C]) or (q [0,T,C], k [0,S,C], v [0,S,D])  heads 1, causal 0, scale
+ * (.f) 1 / sqrt(C / heads), rotary (.f, a base) none
  *
  * Adds a node: an op of the registry over inputs (values, parameters, buffers in the op's
  * order); infers the output's shape. NOTFOUND for an unknown op, SHAPE with both shapes

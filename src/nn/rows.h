@@ -55,6 +55,19 @@ typedef struct row_kernels {
                       row_values x,
                       const row_stat *stat,
                       const row_norm *g);
+    /* Rows of attention scores [rows, keys], `ld` apart: row r sees its first
+     * min(keys, sees + r) keys (sees >= keys: all). In place to shares, zeros behind
+     * what it sees; log_sum[rows] gets the logarithm of the sum. */
+    void (*attend)(
+        float *score, float *log_sum, size_t rows, size_t keys, size_t ld, size_t sees);
+    /* Scores to shares p again, and d_p to the scores' gradient p (d_p - sum p d_p). */
+    void (*attend_back)(float *score,
+                        float *d_p,
+                        const float *log_sum,
+                        size_t rows,
+                        size_t keys,
+                        size_t ld,
+                        size_t sees);
 } row_kernels;
 
 /* Those of the instruction set in use. */

@@ -1,0 +1,39 @@
+/* Products of small and middling f32 matrices: the loops around a register tile, once per
+ * instruction set. Every element is one chain of fused multiply-adds in the order of k,
+ * so all sets give the same bits, whatever the blocking. Runs on the calling thread. */
+#ifndef NN_GEMM_H
+#define NN_GEMM_H
+
+#include "nn/rows.h"
+
+/* C[m,n] = A[m,k] B[k,n], or C + A B; then bias and activation, if asked for. Element
+ * (i,p) of A lies at a[i a_row + p a_col]; likewise B, of whose strides one is 1. */
+typedef struct gemm_job {
+    size_t m, n, k;
+    const float *a;
+    size_t a_row, a_col;
+    const float *b;
+    size_t b_row, b_col;
+    float *c;
+    size_t ldc;
+    bool add;
+    const float *bias; /* [n], or NULL */
+    row_act act;
+    float *pre; /* where the numbers before the activation go, as C lies; or NULL */
+} gemm_job;
+
+/* Floats of scratch that a product needs; 64-byte aligned. */
+size_t gemm_scratch(size_t m, size_t n, size_t k);
+/* By the kernels of the instruction set in use. */
+void gemm_run(const gemm_job *job, float *scratch);
+
+typedef struct gemm_kernels {
+    const char *name;
+    void (*run)(const gemm_job *job, float *scratch);
+} gemm_kernels;
+
+const gemm_kernels *gemm_kernels_get(void);
+
+extern const gemm_kernels gemm_kernels_c, gemm_kernels_avx2, gemm_kernels_avx512;
+
+#endif
