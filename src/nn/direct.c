@@ -4,7 +4,8 @@
 #include <string.h>
 
 bool direct_make(direct_conv *out, const nn_window *g, int64_t outputs) {
-    if (g->groups > 1 || g->kh * g->kw * g->c > DIRECT_MAX_TAPS)
+    if (g->groups > 1 || g->pad[2] < 0 || g->pad[3] < 0 ||
+        g->kh * g->kw * g->c > DIRECT_MAX_TAPS)
         return false;
     direct_conv d = {.g = *g, .o = (size_t)outputs};
     d.o16 = (d.o + 15) / 16 * 16;

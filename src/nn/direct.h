@@ -19,7 +19,7 @@ typedef struct direct_conv {
     int32_t offset[DIRECT_MAX_TAPS]; /* of a tap from the pixel's corner */
 } direct_conv;
 
-/* False if the patch is not small, or of several groups. */
+/* False if the patch is not small, of several groups, or cut off (padding below 0). */
 bool direct_make(direct_conv *out, const nn_window *g, int64_t outputs);
 void direct_pack(const direct_conv *d, float *packed, const float *weight);
 void direct_unpack(const direct_conv *d, float *weight, const float *packed);

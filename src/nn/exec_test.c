@@ -1,9 +1,10 @@
 /* The executor on a small network with everything in it that a chain lacks: a value used
- * twice, odd sizes, fused passes. A float64 interpreter made of the ops' references is
- * the yardstick. */
+ * twice, odd sizes, fused passes. The float64 reference is the
+ * yardstick; it is itself held against differences. */
 #include "base/cpu.h"
 #include "nn/graph_inside.h"
 #include "nn/onednn.h"
+#include "nn/reference.h"
 
 #include "base/pool.h"
 #include "base/rng.h"
@@ -142,62 +143,36 @@ static void forward(const net *t, nn_exec *e, int n) {
 
 static const float seed[BATCH] = {0.5f, -1.0f, 2.0f, 0.25f, 1.0f, -0.75f};
 
-/* sum_i seed_i target_i over n examples, every node by its reference. */
-static double
-interpret(const net *t, const double *params, bool training, nn_value target, int n) {
-    const nn_graph *g = t->graph;
-    double **value = calloc(g->n_values, sizeof *value), *none[NN_MAX_INPUTS] = {0};
-    assert_non_null(value);
-    for (size_t v = 0; v < g->n_values; v++) {
-        const nn_value_info *i = &g->value[v];
-        bool flat = i->kind == NN_KIND_PARAM || i->kind == NN_KIND_BUFFER;
-        size_t count = flat ? i->count : (size_t)nn_shape_each(&i->shape) * (size_t)n;
-        value[v] = calloc(count, sizeof **value);
-        assert_non_null(value[v]);
-        for (size_t k = 0; k < count && i->kind != NN_KIND_ACTIVATION; k++)
-            value[v][k] = i->kind == NN_KIND_PARAM ? params[i->offset + k]
-                          : i->kind == NN_KIND_BUFFER
-                              ? (double)t->weights.buffers[i->offset + k]
-                          : i->dtype == ASSAY_I32 ? (double)t->label[k]
-                                                  : (double)t->image[k];
-    }
-    for (size_t k = 0; k < g->n_nodes; k++) {
-        const nn_node *node = &g->node[k];
-        const double *in[NN_MAX_INPUTS] = {0};
-        for (int i = 0; i < node->n_in; i++)
-            in[i] = value[node->in[i]];
-        node->op->reference(node, n, training, in, value[node->out], NULL, none);
-    }
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += (double)seed[i] * value[target][i];
-    for (size_t v = 0; v < g->n_values; v++)
-        free(value[v]);
-    free(value);
-    return sum;
+static nn_reference *reference_of(const net *t, nn_mode mode, int n) {
+    nn_reference *r;
+    ok(nn_reference_create(&r, t->ctx, t->graph, &t->weights, mode, n));
+    for (size_t k = 0; k < (size_t)n * C * H * W; k++)
+        nn_reference_value(r, t->images)[k] = (double)t->image[k];
+    for (size_t k = 0; k < (size_t)n; k++)
+        nn_reference_value(r, t->labels)[k] = (double)t->label[k];
+    return r;
 }
 
-/* A gradient against differences of the interpreter, for every parameter. */
+/* A flat gradient against the float64 reference's. */
 static void
 check_gradient(const net *t, const float *grad, bool training, nn_value target, int n) {
-    size_t count = nn_graph_param_floats(t->graph);
-    double *params = calloc(count, sizeof *params);
-    assert_non_null(params);
-    for (size_t k = 0; k < count; k++)
-        params[k] = (double)t->weights.params[k];
-    for (size_t k = 0; k < count; k++) {
-        double at = params[k], h = 1e-6;
-        params[k] = at + h;
-        double up = interpret(t, params, training, target, n);
-        params[k] = at - h;
-        double down = interpret(t, params, training, target, n);
-        params[k] = at;
-        double slope = (up - down) / (2 * h);
-        if (!(fabs(slope - (double)grad[k]) <= 1e-4 * (1 + fabs(slope))))
-            fail_msg("parameter %zu: %.9g, differences say %.9g", k, (double)grad[k],
-                     slope);
+    nn_reference *r = reference_of(t, training ? NN_TRAIN : NN_EVAL, n);
+    double from[BATCH];
+    for (int i = 0; i < BATCH; i++)
+        from[i] = (double)seed[i];
+    nn_reference_forward(r, target);
+    ok(nn_reference_backward(r, target, from));
+    for (size_t i = 0; i < t->graph->n_params; i++) {
+        nn_param_info p = nn_graph_param_at(t->graph, i);
+        const double *want = nn_reference_grad(r, t->graph->param[i]);
+        assert_non_null(want);
+        for (size_t k = 0; k < p.count; k++)
+            if (!(fabs(want[k] - (double)grad[p.offset + k]) <=
+                  1e-4 * (1 + fabs(want[k]))))
+                fail_msg("%s[%zu]: %.9g, the reference says %.9g", p.name, k,
+                         (double)grad[p.offset + k], want[k]);
     }
-    free(params);
+    nn_reference_destroy(r);
 }
 
 static void gradient_of_the_batch(void **state) {
@@ -212,13 +187,53 @@ static void gradient_of_the_batch(void **state) {
     for (int n = BATCH; n >= 1; n -= 5) {
         forward(&t, e, n);
         ok(nn_exec_backward(e, seed));
-        /* The interpreter does not look at running statistics in training. */
         check_gradient(&t, nn_exec_grads(e), true, t.loss, n);
     }
     assert_true(memcmp(before.buffers, t.weights.buffers, floats * sizeof(float)) != 0);
     assert_true(nn_exec_arena_bytes(e) < nn_exec_unshared_bytes(e));
     nn_exec_destroy(e);
     nn_weights_destroy(&before, t.ctx);
+    net_close(&t);
+}
+
+static double objective_of(nn_reference *r, nn_value target) {
+    double sum = 0;
+    nn_reference_forward(r, target);
+    for (int i = 0; i < BATCH; i++)
+        sum += (double)seed[i] * nn_reference_value(r, target)[i];
+    return sum;
+}
+
+static void reference_agrees_with_differences(void **state) {
+    (void)state;
+    net t;
+    net_open(&t, 1);
+    nn_reference *r = reference_of(&t, NN_TRAIN, BATCH);
+    double from[BATCH];
+    for (int i = 0; i < BATCH; i++)
+        from[i] = (double)seed[i];
+    nn_reference_forward(r, t.loss);
+    for (int twice = 0; twice < 2; twice++)
+        ok(nn_reference_backward(r, t.loss, from));
+    for (size_t v = 0; v < t.graph->n_values; v++) {
+        const double *grad = nn_reference_grad(r, (nn_value)v);
+        size_t count = nn_reference_count(r, (nn_value)v);
+        bool given = t.graph->value[v].kind != NN_KIND_ACTIVATION;
+        for (size_t k = 0; given && grad && k < count; k += count / 16 + 1) {
+            double *x = nn_reference_value(r, (nn_value)v) + k, at = *x, h = 1e-6;
+            *x = at + h;
+            double up = objective_of(r, t.loss);
+            *x = at - h;
+            double down = objective_of(r, t.loss), slope = (up - down) / (2 * h);
+            *x = at;
+            assert_true(fabs(slope - grad[k]) <= 1e-6 * (1 + fabs(slope)));
+        }
+    }
+    assert_null(nn_reference_value(r, -1));
+    nn_reference_destroy(r);
+    assert_int_equal(nn_reference_create(&r, t.ctx, t.graph, &t.weights, NN_TRAIN, 0),
+                     ASSAY_E_INVALID);
+    assert_null(r);
     net_close(&t);
 }
 
@@ -456,22 +471,20 @@ static void input_gradients_are_there(void **state) {
     nn_exec *e = exec_of(&t, NN_CAPTURE, t.loss, &t.images, 1);
     forward(&t, e, BATCH);
     ok(nn_exec_backward(e, seed));
-    double *params = calloc(nn_graph_param_floats(t.graph), sizeof *params);
-    for (size_t k = 0; k < nn_graph_param_floats(t.graph); k++)
-        params[k] = (double)t.weights.params[k];
     const float *got = nn_exec_input_grad(e, t.images);
     assert_non_null(got);
-    for (size_t k = 0; k < BATCH * C * H * W; k += 37) {
-        float at = t.image[k];
-        t.image[k] = at + 0.0009765625f;
-        double up = interpret(&t, params, false, t.loss, BATCH);
-        t.image[k] = at - 0.0009765625f;
-        double down = interpret(&t, params, false, t.loss, BATCH);
-        t.image[k] = at;
-        double slope = (up - down) / 0.001953125;
-        assert_true(fabs(slope - (double)got[k]) <= 2e-3 * (1 + fabs(slope)));
-    }
-    free(params);
+    nn_reference *r = reference_of(&t, NN_CAPTURE, BATCH);
+    double from[BATCH];
+    for (int i = 0; i < BATCH; i++)
+        from[i] = (double)seed[i];
+    nn_reference_forward(r, t.loss);
+    ok(nn_reference_backward(r, t.loss, from));
+    assert_null(nn_reference_grad(r, t.labels));
+    assert_null(nn_reference_grad(r, t.margin));
+    const double *want = nn_reference_grad(r, t.images);
+    for (size_t k = 0; k < BATCH * C * H * W; k++)
+        assert_true(fabs(want[k] - (double)got[k]) <= 1e-4 * (1 + fabs(want[k])));
+    nn_reference_destroy(r);
     nn_exec_destroy(e);
     net_close(&t);
 }
@@ -567,6 +580,7 @@ static void library_keeps_pace(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_of_the_batch),
+        cmocka_unit_test(reference_agrees_with_differences),
         cmocka_unit_test(gradients_of_examples),
         cmocka_unit_test(fused_passes_change_nothing),
         cmocka_unit_test(steady_state_allocates_nothing),

@@ -102,7 +102,8 @@ static void group_gradient(const nn_factor *f, int example, float *out) {
 static void conv_gradient(const nn_factor *f, int example, float *out, float *scratch) {
     direct_conv small;
     nn_window g = window_of(f);
-    size_t pixels = (size_t)(f->oh * f->ow);
+    size_t pixels = (size_t)(f->transposed ? f->h * f->w : f->oh * f->ow);
+    size_t outs = (size_t)(f->transposed ? f->in : f->out);
     if (f->groups > 1)
         group_gradient(f, example, out);
     else if (direct_make(&small, &g, f->out))
@@ -110,9 +111,10 @@ static void conv_gradient(const nn_factor *f, int example, float *out, float *sc
     else
         large_gradient(f, &g, example, out, scratch);
     if (f->bias_count)
-        nn_kernels_get()->image[0][0]->sum_rows(
-            out + f->weight_count, f->d + (size_t)example * pixels * (size_t)f->out,
-            pixels, (size_t)f->out);
+        nn_kernels_get()->image[0][0]->sum_rows(out + f->weight_count,
+                                                (f->transposed ? f->x : f->d) +
+                                                    (size_t)example * pixels * outs,
+                                                pixels, outs);
 }
 
 static void outer_gradient(const nn_factor *f, int example, float *out) {
