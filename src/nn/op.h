@@ -104,7 +104,9 @@ typedef enum nn_case_kind {
     NN_CASE_BUFFER, /* positive numbers */
     NN_CASE_LABEL,  /* i32, 0..K-1, K = the case's `labels`, else from the first input */
     NN_CASE_POSITIVE, /* an activation, in (0.3, 1.3) */
-    NN_CASE_CONSTANT  /* a constant f32, normal numbers; shape static */
+    NN_CASE_CONSTANT, /* a constant f32, normal numbers; shape static */
+    NN_CASE_UNIT,     /* an activation, in (-0.9, 0.9) */
+    NN_CASE_ABOVE_ONE /* an activation, in (1.3, 2.3) */
 } nn_case_kind;
 
 typedef struct nn_op_case {
@@ -118,6 +120,10 @@ typedef struct nn_op_case {
     nn_attr attr[NN_MAX_ATTRS];
     int n_attrs;
     int labels; /* how many different labels */
+    /* Inputs that are no parameters: 0: f32, and i32 for labels. Integers are -5..5, or
+     * 0..10 without a sign, 1..6 where positive; truth values 0 and 1. */
+    assay_dtype dtype[NN_MAX_INPUTS];
+    bool negative; /* labels lie in -K..K-1 */
 } nn_op_case;
 
 struct nn_op_def {
@@ -138,6 +144,7 @@ struct nn_op_def {
                            batch in one shard */
     bool no_grad;       /* it has no backward (comparisons, integer outputs) */
     const char *const *attrs; /* names it understands, ended by NULL; NULL: none */
+    const void *family; /* what code that several ops share wants to know of this one */
     /* Sets node->out_shape from in_shape and attr. SHAPE, INVALID with words. */
     assay_status (*infer)(nn_node *node);
     /* How many of the `n` nodes in a row behind this one it does in its own pass.

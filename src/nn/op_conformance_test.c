@@ -5,6 +5,7 @@
 #include "nn/graph_inside.h"
 
 #include "base/rng.h"
+#include "nn/numbers.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -69,6 +70,34 @@ static const float *constant_of(rng *rnd, rig *r, int i, int64_t count) {
     return value;
 }
 
+static assay_dtype dtype_of(const nn_op_case *c, int i) {
+    return c->in[i].kind == NN_CASE_LABEL && !c->dtype[i] ? ASSAY_I32 : c->dtype[i];
+}
+
+/* A number of an input. */
+static double drawn(rng *rnd, const nn_op_case *c, int i) {
+    nn_case_kind kind = c->in[i].kind;
+    assay_dtype dtype = dtype_of(c, i);
+    int64_t labels = c->labels ? c->labels : c->in[0].shape.dim[1];
+    if (kind == NN_CASE_LABEL)
+        return (double)rng_below(rnd, (uint64_t)labels << c->negative) -
+               (c->negative ? (double)labels : 0);
+    if (dtype == ASSAY_BOOL)
+        return (double)rng_below(rnd, 2);
+    if (!num_is_float(dtype))
+        return kind == NN_CASE_POSITIVE
+                   ? 1 + (double)rng_below(rnd, 6)
+                   : (double)rng_below(rnd, 11) - (num_is_unsigned(dtype) ? 0 : 5);
+    double v = kind == NN_CASE_BUFFER || kind == NN_CASE_POSITIVE ? 0.3 + rng_uniform(rnd)
+               : kind == NN_CASE_UNIT      ? 1.8 * rng_uniform(rnd) - 0.9
+               : kind == NN_CASE_ABOVE_ONE ? 1.3 + rng_uniform(rnd)
+                                           : rng_normal(rnd);
+    uint8_t bytes[8];
+    num_from_f64(bytes, dtype, &v, 1);
+    num_to_f64(&v, bytes, dtype, 1, 1);
+    return v;
+}
+
 static void rig_open(rig *r, assay_ctx *ctx, const nn_op_def *op, const nn_op_case *c) {
     memset(r, 0, sizeof *r);
     r->ctx = ctx;
@@ -81,7 +110,6 @@ static void rig_open(rig *r, assay_ctx *ctx, const nn_op_def *op, const nn_op_ca
         snprintf(name, sizeof name, "in%d", i);
         nn_case_kind kind = c->in[i].kind;
         nn_shape s = c->in[i].shape;
-        bool label = kind == NN_CASE_LABEL;
         if (kind == NN_CASE_PARAM)
             ok(nn_graph_param(r->graph, name, s, NN_INIT_ZERO, false, &r->in[i]));
         else if (kind == NN_CASE_BUFFER)
@@ -90,18 +118,13 @@ static void rig_open(rig *r, assay_ctx *ctx, const nn_op_def *op, const nn_op_ca
             ok(nn_graph_constant(r->graph, name, ASSAY_F32, s,
                                  constant_of(&rnd, r, i, nn_shape_count(&s)), &r->in[i]));
         else
-            ok(nn_graph_input(r->graph, name, label ? ASSAY_I32 : ASSAY_F32, s,
-                              &r->in[i]));
+            ok(nn_graph_input(r->graph, name, dtype_of(c, i), s, &r->in[i]));
         if (kind == NN_CASE_CONSTANT)
             continue;
         r->in_count[i] = (size_t)nn_shape_elements(&s, c->n);
         r->x[i] = doubles(r->in_count[i]);
-        int64_t labels = c->labels ? c->labels : c->in[0].shape.dim[1];
         for (size_t k = 0; k < r->in_count[i]; k++)
-            r->x[i][k] = label ? (double)rng_below(&rnd, (uint64_t)labels)
-                         : kind == NN_CASE_BUFFER || kind == NN_CASE_POSITIVE
-                             ? (double)(float)(0.3 + rng_uniform(&rnd))
-                             : (double)(float)rng_normal(&rnd);
+            r->x[i][k] = drawn(&rnd, c, i);
     }
     ok(nn_graph_op(r->graph, op->name, r->in, c->n_inputs, c->attr, c->n_attrs, &r->out));
     r->node = r->graph->node[r->graph->n_nodes - 1];
@@ -139,12 +162,10 @@ static void feed(const rig *r, nn_exec *e) {
                    : kind == NN_CASE_BUFFER ? (void *)(r->weights.buffers + buffer)
                                             : nn_exec_input(e, r->in[i]);
         assert_non_null(to);
-        for (size_t k = 0; k < r->in_count[i]; k++) {
-            if (kind == NN_CASE_LABEL)
-                ((int32_t *)to)[k] = (int32_t)r->x[i][k];
-            else
-                ((float *)to)[input_place(r, i, k)] = (float)r->x[i][k];
-        }
+        assay_dtype dtype = dtype_of(r->c, i);
+        for (size_t k = 0; k < r->in_count[i]; k++)
+            num_from_f64((uint8_t *)to + input_place(r, i, k) * assay_dtype_size(dtype),
+                         dtype, &r->x[i][k], 1);
         param += kind == NN_CASE_PARAM ? r->in_count[i] : 0;
         buffer += kind == NN_CASE_BUFFER ? r->in_count[i] : 0;
     }
@@ -173,7 +194,7 @@ static void near(const rig *r,
                  double tolerance) {
     double scale = 1e-3;
     for (size_t k = 0; k < n; k++)
-        scale = fmax(scale, fabs(want[k]));
+        scale = isfinite(want[k]) ? fmax(scale, fabs(want[k])) : scale;
     for (size_t k = 0; k < n; k++) {
         double is = (double)got[input < 0 ? k : input_place(r, input, k)];
         if (!(fabs(is - want[k]) <= tolerance * scale))
@@ -182,12 +203,24 @@ static void near(const rig *r,
     }
 }
 
+/* The output as f32, whatever its type. */
+static const float *output_of(const rig *r, const nn_exec *e, float *room) {
+    const void *out = nn_exec_value(e, r->out);
+    num_to_f32(room, out, r->node.out_dtype, 1, r->out_count);
+    return room;
+}
+
+/* Whether a gradient goes through the node. */
+static bool differentiable(const rig *r) {
+    return !r->op->no_grad && r->node.out_dtype == ASSAY_F32;
+}
+
 /* Runs the reference; gradients into d[i] (made here), NULL where an input has none. */
 static void reference(const rig *r, bool training, double *out, double **d) {
     for (int i = 0; d && i < r->c->n_inputs; i++) {
         nn_case_kind kind = r->c->in[i].kind;
-        bool has =
-            kind == NN_CASE_VALUE || kind == NN_CASE_POSITIVE || kind == NN_CASE_PARAM;
+        bool has = kind != NN_CASE_BUFFER && kind != NN_CASE_CONSTANT;
+        has &= dtype_of(r->c, i) == ASSAY_F32;
         d[i] = has ? doubles(r->in_count[i]) : NULL;
     }
     double *none[NN_MAX_INPUTS] = {0};
@@ -200,13 +233,16 @@ static void check_mode(const rig *r, nn_mode mode, assay_dtype dtype, double tol
     float *seed = seed_of(r);
     reference(r, mode == NN_TRAIN, out, d);
     nn_exec *e = run(r, mode, dtype);
-    near(r, "out", nn_exec_value(e, r->out), out, r->out_count, -1, tolerance);
-    if (mode != NN_EVAL && !r->op->no_grad) {
+    float *room = calloc(r->out_count + 1, sizeof *room);
+    assert_non_null(room);
+    near(r, "out", output_of(r, e, room), out, r->out_count, -1, tolerance);
+    free(room);
+    if (mode != NN_EVAL && differentiable(r)) {
         ok(nn_exec_backward(e, seed));
         size_t param = 0;
         for (int i = 0; i < r->c->n_inputs; i++) {
             nn_case_kind kind = r->c->in[i].kind;
-            bool value = kind == NN_CASE_VALUE || kind == NN_CASE_POSITIVE;
+            bool value = kind != NN_CASE_PARAM && d[i];
             const float *got = value ? nn_exec_input_grad(e, r->in[i])
                                : kind == NN_CASE_PARAM && mode == NN_TRAIN
                                    ? nn_exec_grads(e) + param
@@ -235,7 +271,7 @@ static double objective(const rig *r, bool training, double *out) {
 
 /* The reference against central differences, at a few places of every input. */
 static void check_differences(const rig *r, bool training) {
-    if (r->op->no_grad)
+    if (!differentiable(r))
         return;
     double *out = doubles(r->out_count), *d[NN_MAX_INPUTS] = {0};
     reference(r, training, out, d);

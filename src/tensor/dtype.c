@@ -1,6 +1,7 @@
-/* Element types: sizes, names, NumPy's type strings, bf16. */
+/* Element types: sizes, names, NumPy's type strings, bf16 and f16. */
 #include "tensor/tensor.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct {
@@ -74,4 +75,27 @@ float ten_from_bf16(uint16_t v) {
     float f;
     memcpy(&f, &u, 4);
     return f;
+}
+
+uint16_t ten_f16(float v) {
+    uint32_t u;
+    memcpy(&u, &v, 4);
+    uint16_t sign = (uint16_t)(u >> 16 & 0x8000);
+    u &= 0x7FFFFFFFu;
+    if (u > 0x7F800000u)
+        return (uint16_t)(sign | 0x7E00); /* a quiet NaN */
+    if (u >= 0x477FF000u)
+        return (uint16_t)(sign | 0x7C00);
+    if (u < 0x38800000u) /* below 2^-14: a multiple of 2^-24 */
+        return (uint16_t)(sign | (uint16_t)nearbyintf(ldexpf(fabsf(v), 24)));
+    u += 0xFFFu + (u >> 13 & 1);
+    return (uint16_t)(sign | (u - 0x38000000u) >> 13);
+}
+
+float ten_from_f16(uint16_t v) {
+    int exponent = v >> 10 & 31, fraction = v & 1023;
+    float size = exponent == 31 ? (fraction ? NAN : INFINITY)
+                 : exponent     ? ldexpf((float)(fraction + 1024), exponent - 25)
+                                : ldexpf((float)fraction, -24);
+    return v & 0x8000 ? -size : size;
 }

@@ -24,4 +24,8 @@ ASSAY_MUST_CHECK assay_status ten_measure(
 uint16_t ten_bf16(float v);
 float ten_from_bf16(uint16_t v);
 
+/* IEEE 754 binary16 by rounding to nearest even (65520 and more: infinity), and back. */
+uint16_t ten_f16(float v);
+float ten_from_f16(uint16_t v);
+
 #endif
