@@ -1,6 +1,8 @@
 /* Detection of the instruction set, and the cap that the environment puts on it. */
 #include "base/cpu.h"
 
+#include "base/os.h"
+
 #include <assay/base.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,6 +20,15 @@ static bool detect_sha256(void) {
     unsigned a, b, c, d;
     return detect_crc32c() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
            (b & bit_SHA) != 0;
+}
+
+static bool detect_amx(void) {
+    enum { BF16_VECTORS = 1 << 5, BF16_TILES = 1 << 22, TILES = 1 << 24 };
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & BF16_VECTORS))
+        return false;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & BF16_TILES) && (d & TILES) &&
+           os_allow_tiles();
 }
 
 cpu_isa cpu_detect(void) {
@@ -40,6 +51,9 @@ static bool detect_crc32c(void) {
     return false;
 }
 static bool detect_sha256(void) {
+    return false;
+}
+static bool detect_amx(void) {
     return false;
 }
 cpu_isa cpu_detect(void) {
@@ -65,7 +79,7 @@ const char *cpu_isa_word(cpu_isa isa) {
 }
 
 /* Bits of settled(); above them the instruction set. */
-enum { KNOWN = 1, CRC32C = 2, SHA256 = 4, ISA_SHIFT = 3 };
+enum { KNOWN = 1, CRC32C = 2, SHA256 = 4, AMX = 8, ISA_SHIFT = 4 };
 
 /* What to use, found out once: asking the processor is slow under virtual machines. Every
  * thread would find the same. */
@@ -80,6 +94,8 @@ static unsigned settled(void) {
         use = KNOWN | (unsigned)isa << ISA_SHIFT;
         if (isa != CPU_NONE)
             use |= (detect_crc32c() ? CRC32C : 0u) | (detect_sha256() ? SHA256 : 0u);
+        if (isa == CPU_AVX512V && detect_amx())
+            use |= AMX;
         atomic_store_explicit(&found, use, memory_order_relaxed);
     }
     return use;
@@ -93,6 +109,9 @@ bool cpu_has_crc32c(void) {
 }
 bool cpu_has_sha256(void) {
     return (settled() & SHA256) != 0;
+}
+bool cpu_amx(void) {
+    return (settled() & AMX) != 0;
 }
 
 const char *assay_isa_name(void) {

@@ -22,5 +22,8 @@ cpu_isa cpu_isa_used(void);
 /* Instructions for checksums. False when the instruction set in use is "none". */
 bool cpu_has_crc32c(void);
 bool cpu_has_sha256(void);
+/* Matrix tiles for bf16 (AMX) and conversions to it. The first question asks the kernel
+ * for the tiles' state, once per process; false below "avx512v". */
+bool cpu_amx(void);
 
 #endif

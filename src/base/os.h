@@ -10,6 +10,8 @@ uint64_t os_cpu_ns(void);        /* processor time of the process, all threads *
 uint64_t os_thread_cpu_ns(void); /* of the calling thread */
 int os_processors(void);         /* allowed to this process */
 void os_sample_memory(void);     /* feeds assay_peak_bytes() */
+/* Asks the kernel to let this process use matrix tiles (AMX). */
+bool os_allow_tiles(void);
 
 /* Tells the kernel that memory of many megabytes will be written soon and throughout:
  * pages of 2 MiB spare it thousands of faults. Only advice; nothing changes in meaning. */

@@ -1,5 +1,5 @@
-/* What POSIX does not offer: processors allowed, resident memory by kind, advice on
- * pages. The only file that asks for more than POSIX. */
+/* What POSIX does not offer: processors allowed, matrix tiles, resident memory by kind,
+ * advice on pages. The only file that asks for more than POSIX. */
 #define _GNU_SOURCE
 #include "base/os.h"
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* A small file of the kernel's as text; empty if it can't be read. */
@@ -37,6 +38,15 @@ int os_processors(void) {
     if (quota > 0 && period > 0 && (quota + period - 1) / period < n)
         n = (quota + period - 1) / period;
     return n < 1 ? 1 : (int)n;
+}
+
+bool os_allow_tiles(void) {
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
 }
 
 /* The value behind "name:" in /proc/self/status, which is in kB. */

@@ -1,6 +1,7 @@
-/* conv2d: convolution of images with a bias or without. Products are oneDNN's; this file
- * keeps the primitives for the full batch and for one smaller one (the last of an epoch).
- */
+/* conv2d: convolution of images with a bias or without. Each of its three passes is our
+ * own on matrix tiles, or oneDNN's; of the latter this file keeps the primitives for the
+ * full batch and for one smaller one (the last of an epoch). */
+#include "nn/conv_choice.h"
 #include "nn/stem.h"
 
 #include <string.h>
@@ -42,7 +43,8 @@ typedef struct conv_state {
     direct_conv direct;
     dn_engine *engine;
     dn_conv_geometry geometry; /* of the full batch */
-    unsigned what;
+    amx_conv *own[3];          /* forward, backward-data, backward-weights; or NULL */
+    unsigned what;             /* passes that are oneDNN's */
     dn_conv *full, *rest;
     int64_t rest_n;
     void *rest_scratch; /* where the plan's would be too small */
@@ -53,6 +55,8 @@ static void unplan_apart(nn_plan *p) {
     conv_state *s = p->state;
     if (!s)
         return;
+    for (int i = 0; i < 3; i++)
+        amx_conv_destroy(s->own[i]);
     dn_conv_destroy(s->full);
     dn_conv_destroy(s->rest);
     mem_free(s->ctx, s->rest_scratch);
@@ -62,6 +66,25 @@ static void unplan_apart(nn_plan *p) {
 static void grow(size_t *most, size_t bytes) {
     if (bytes > *most)
         *most = bytes;
+}
+
+/* Takes over the passes that our own kernels do better. */
+static assay_status plan_own(conv_state *s, nn_plan *p) {
+    assay_status status = ASSAY_OK;
+    for (int i = 0; i < 3; i++) {
+        const unsigned pass = 1u << i;
+        if (!(s->what & pass))
+            continue;
+        conv_choice choice = conv_choose(&s->geometry, pass);
+        if (!choice.own)
+            continue;
+        ASSAY_TRY(
+            amx_conv_create(&s->own[i], p->ctx, &s->geometry, pass, &choice.blocking));
+        s->what &= ~pass;
+        grow(i ? &p->backward_scratch : &p->forward_scratch, amx_conv_scratch(s->own[i]));
+    }
+done:
+    return status;
 }
 
 static assay_status plan_apart(nn_plan *p) {
@@ -100,6 +123,7 @@ static assay_status plan_apart(nn_plan *p) {
         p->forward_scratch = p->backward_scratch =
             (s->direct.padded_floats + 2 * s->direct.packed_floats) * sizeof(float);
     }
+    ASSAY_TRY(plan_own(s, p));
     if (s->what) {
         ASSAY_TRY(dn_conv_create(&s->full, s->engine, &s->geometry, s->what));
         grow(&p->forward_scratch, dn_conv_scratch(s->full, DN_FORWARD));
@@ -182,6 +206,11 @@ static assay_status forward_apart(nn_io *io) {
         small_forward(s, io);
         return ASSAY_OK;
     }
+    if (s->own[0]) {
+        amx_conv_forward(s->own[0], io->n, io->in[0], io->in[1], io->in[2], io->out,
+                         io->scratch);
+        return ASSAY_OK;
+    }
     ASSAY_TRY(for_batch(s, io->n, &c));
     ASSAY_TRY(
         dn_conv_forward(c, io->in[0], io->in[1], io->in[2], io->out, scratch_of(s, io)));
@@ -197,10 +226,16 @@ static assay_status backward_apart(nn_io *io) {
         ASSAY_TRY(for_batch(s, io->n, &c));
     if (io->d_in[1] && s->small)
         small_weights(s, io);
+    else if (io->d_in[1] && s->own[2])
+        amx_conv_backward_weights(s->own[2], io->n, io->in[0], io->d_out, io->d_in[1],
+                                  io->scratch);
     else if (io->d_in[1])
         ASSAY_TRY(dn_conv_backward_weights(c, io->in[0], io->d_out, io->d_in[1],
                                            scratch_of(s, io)));
-    if (io->d_in[0])
+    if (io->d_in[0] && s->own[1])
+        amx_conv_backward_data(s->own[1], io->n, io->d_out, io->in[1], io->d_in[0],
+                               io->scratch);
+    else if (io->d_in[0])
         ASSAY_TRY(dn_conv_backward_data(c, io->d_out, io->in[1], io->d_in[0],
                                         scratch_of(s, io)));
     const dn_conv_geometry *g = &s->geometry;
