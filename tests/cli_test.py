@@ -297,8 +297,25 @@ class Data(Packed):
         self.assertIn("first batch", self.good("bench", "load", self.beton, "--limit", "20",
                                                "--pipeline", "label").out)
         self.assertIn("load", self.refused(2, "bench", "train", self.beton).err)
+        self.assertIn("FILE", self.refused(2, "bench", "load").err)
         self.assertIn("flip", self.refused(2, "bench", "load", self.beton,
                                            "--pipeline", "image: flop").err)
+
+    def test_bench_step(self):
+        told = json.loads(self.good("bench", "step", "--model=mlp", "--batch=8", "-j1",
+                                    "--seconds=0.1", "--json").out)
+        for key in ("images_per_second", "ms_per_step", "cpu_ms_per_step", "gflop_per_step",
+                    "arena_bytes", "loss"):
+            self.assertGreater(told[key], 0, key)
+        self.assertEqual((told["model"], told["batch"], told["threads"], told["precision"]),
+                         ("mlp", 8, 1, "f32"))
+        self.assertEqual(told["parameters"], 784 * 256 + 256 + 2560 + 10)
+        self.assertAlmostEqual(told["gflop_per_step"],
+                               8e-9 * 2 * (2 * 784 * 256 + 3 * 2560), places=9)
+        self.assertIn("per step", self.good("bench", "step", "--model=cnn", "--batch=2",
+                                            "--seconds=0.01").out)
+        self.assertIn("mlp", self.refused(2, "bench", "step", "--model=vgg").err)
+        self.assertIn("no file", self.refused(2, "bench", "step", self.beton).err)
 
     def test_sources(self):
         table = self.dir / "texts.tsv"

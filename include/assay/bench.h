@@ -36,6 +36,28 @@ assay_bench_load(assay_ctx *ctx,
                  const assay_bench_load_options *options,
                  char **json);
 
+typedef struct assay_bench_step_options {
+    size_t struct_size;
+    const char *model;     /**< a name of the zoo, or "mlp" (784-256-10) or "cnn" (two
+                                convolutions on 28x28 pixels); NULL: "resnet9" */
+    int batch;             /**< 0: 128 */
+    int size;              /**< side of the images; 0: as usual for the model */
+    const char *precision; /**< "f32" or "bf16"; NULL: "f32" */
+    double seconds;        /**< measure so long, and five steps at least */
+    uint64_t seed;
+} assay_bench_step_options;
+#define ASSAY_BENCH_STEP_OPTIONS_INIT                                                    \
+    { .struct_size = sizeof(assay_bench_step_options), .seconds = 5 }
+
+/** Measures a training step (forward, loss, backward, SGD with Nesterov momentum and weight
+ *  decay) on random data that stays in place: medians of wall time and of the process's
+ *  processor time after three steps of warming up. With the context's threads.
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors NOTFOUND (model), INVALID, SHAPE, UNSUPPORTED (bf16 on this processor), NOMEM,
+ *  CANCELLED   @cost `seconds`, and what it takes to prepare */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_bench_step(
+    assay_ctx *ctx, const assay_bench_step_options *options, char **json);
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,6 +20,7 @@ enum rng_stream {
     RNG_ORDER_WINDOW = 17, /* and the rows of a window among themselves */
     RNG_ORDER_DRAW = 18,   /* weighted draws */
     RNG_PACK = 20,
+    RNG_BENCH = 21, /* data to measure on */
     RNG_TRANSFORM = 1000, /* + the transform's place in the pipeline */
     RNG_DROPOUT = 1 << 20 /* + the node's index */
 };

@@ -66,10 +66,10 @@ static void same_runs(assay_ctx *ctx, const fleet *a, const fleet *b) {
 
 static void threads_do_not_matter(void **state) {
     (void)state;
-    for (size_t k = 0; k < 2 * zoo_count(); k++) {
+    for (size_t k = 0; k < 2 * TOY_MODELS; k++) {
         assay_ctx *one = test_ctx(1), *two = test_ctx(2);
         test_scratch s = test_scratch_begin();
-        toy *t = toy_make(one, ROWS, zoo_at(k / 2)->name);
+        toy *t = toy_make(one, ROWS, toy_model(k / 2));
         if (k % 2) /* whatever this machine would choose, f32 works everywhere */
             (void)snprintf(t->recipe.precision, sizeof t->recipe.precision, "f32");
         fleet a = fleet_make(t, &s, "one"), b = fleet_make(t, &s, "two");

@@ -239,8 +239,11 @@ assay_status model_load(trained_model *out, assay_ctx *ctx, const char *path) {
     *out = (trained_model){.ctx = ctx};
     ASSAY_TRY(st_open(&f, ctx, path));
     ASSAY_TRY_AT(card_of(f, ctx, &out->card, &smoothing), "%s", path);
-    const zoo_config config = {out->card.classes, out->card.channels, out->card.size,
-                               out->card.size, smoothing};
+    const zoo_config config = {.classes = out->card.classes,
+                               .channels = out->card.channels,
+                               .height = out->card.size,
+                               .width = out->card.size,
+                               .smoothing = smoothing};
     ASSAY_TRY_AT(zoo_build(&out->zoo, ctx, out->card.name, &config), "%s", path);
     ASSAY_TRY_AT(room_check(f, out->zoo.graph), "%s", path);
     ASSAY_TRY(nn_weights_create(&out->weights, ctx, out->zoo.graph, 0));

@@ -116,6 +116,12 @@ assay_status train_recipe_make(train_recipe *out,
     const char *precision = o->precision ? o->precision : "auto";
     ASSAY_TRY(name_put(out->model, sizeof out->model, "model", model, assay_zoo_name,
                        zoo_count()));
+    if (zoo_find(model)->tokens) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "%s reads tokens, the dataset holds images",
+                      model);
+        err_help("choose a model of images, such as cnn");
+        return ASSAY_E_UNSUPPORTED;
+    }
     ASSAY_TRY(name_put(out->schedule, sizeof out->schedule, "schedule", schedule,
                        schedule_name, schedule_count()));
     ASSAY_TRY(name_put(out->precision, sizeof out->precision, "precision", precision,

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-static const zoo_config config = {10, 1, 12, 12, 0.1};
+static const zoo_config config = {10, 1, 12, 12, 0.1, 0};
 
 static void follows_the_reference(void **state) {
     (void)state;

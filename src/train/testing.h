@@ -6,7 +6,13 @@
 #include "base/testing.h"
 #include "train/trainer.h"
 
-enum { TOY_SIDE = 12, TOY_CLASSES = 4 };
+enum { TOY_SIDE = 12, TOY_CLASSES = 4, TOY_MODELS = 2 };
+
+/* Models small enough to be trained in a test. */
+static inline const char *toy_model(size_t i) {
+    static const char *const names[TOY_MODELS] = {"cnn", "mlp"};
+    return names[i];
+}
 
 /* Noise with a bright spot whose corner says the class. */
 typedef struct toy {

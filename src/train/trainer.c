@@ -219,8 +219,11 @@ static assay_status feeder_start(trainer *t) {
 static assay_status start(trainer *t) {
     assay_status status = ASSAY_OK;
     const model_card *c = t->data->card;
-    const zoo_config config = {c->classes, c->channels, c->size, c->size,
-                               t->recipe->label_smoothing};
+    const zoo_config config = {.classes = c->classes,
+                               .channels = c->channels,
+                               .height = c->size,
+                               .width = c->size,
+                               .smoothing = t->recipe->label_smoothing};
     t->schedule = schedule_find(t->recipe->schedule);
     t->batch = batch_of(t->recipe, t->job->n_rows);
     ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
@@ -366,7 +369,7 @@ assay_status train_one(assay_ctx *ctx,
             ASSAY_TRY(keep(&t));
         }
     }
-    job->gflop = 3e-9 * t.model.zoo.flop * (double)t.images;
+    job->gflop = 1e-9 * zoo_step_flop(&t.model.zoo) * (double)t.images;
     if (job->result) {
         *job->result = t.model;
         t.model = (trained_model){0};

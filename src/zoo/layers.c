@@ -42,29 +42,48 @@ static assay_status op(zoo_model *m,
     return status;
 }
 
+static void count(zoo_model *m, nn_value input, double flop) {
+    m->flop += flop;
+    if (input == m->images || input == m->flat)
+        m->flop_input += flop;
+}
+
+assay_status zoo_conv_of(zoo_model *m,
+                         nn_value *x,
+                         const char *name,
+                         const zoo_conv_shape *shape) {
+    assay_status status = ASSAY_OK;
+    const nn_shape in = nn_graph_shape(m->graph, *x);
+    const int64_t k = shape->kernel;
+    nn_value v[3] = {*x};
+    ASSAY_TRY(param(m, &v[1], name, "weight",
+                    (nn_shape){4, {shape->channels, in.dim[1], k, k}},
+                    NN_INIT_KAIMING_NORMAL, true));
+    if (shape->bias)
+        ASSAY_TRY(param(m, &v[2], name, "bias", (nn_shape){1, {shape->channels}},
+                        NN_INIT_ZERO, false));
+    const nn_attr attrs[] = {{.name = "stride", .i = {shape->stride}, .count = 1},
+                             {.name = "pad", .i = {shape->pad}, .count = 1}};
+    ASSAY_TRY(op(m, "conv2d", v, shape->bias ? 3 : 2, attrs, 2, x));
+    const nn_shape out = nn_graph_shape(m->graph, *x);
+    count(m, v[0],
+          2.0 * (double)(out.dim[1] * out.dim[2] * out.dim[3]) *
+              (double)(in.dim[1] * k * k));
+done:
+    return status;
+}
+
 assay_status zoo_conv(zoo_model *m,
                       nn_value *x,
                       const char *name,
                       int64_t channels,
                       int64_t kernel,
                       int64_t stride) {
-    assay_status status = ASSAY_OK;
-    nn_shape in = nn_graph_shape(m->graph, *x);
-    nn_value weight;
-    ASSAY_TRY(param(m, &weight, name, "weight",
-                    (nn_shape){4, {channels, in.dim[1], kernel, kernel}},
-                    NN_INIT_KAIMING_NORMAL, true));
-    const nn_attr attrs[] = {{.name = "stride", .i = {stride}, .count = 1},
-                             {.name = "pad", .i = {kernel / 2}, .count = 1}};
-    ASSAY_TRY(op(m, "conv2d", (nn_value[]){*x, weight}, 2, attrs, 2, x));
-    nn_shape out = nn_graph_shape(m->graph, *x);
-    m->flop += 2.0 * (double)(out.dim[1] * out.dim[2] * out.dim[3]) *
-               (double)(in.dim[1] * kernel * kernel);
-done:
-    return status;
+    return zoo_conv_of(m, x, name,
+                       &(zoo_conv_shape){channels, kernel, stride, kernel / 2, false});
 }
 
-assay_status zoo_norm_relu(zoo_model *m, nn_value *x, const char *name) {
+assay_status zoo_norm(zoo_model *m, nn_value *x, const char *name) {
     assay_status status = ASSAY_OK;
     nn_shape in = nn_graph_shape(m->graph, *x);
     nn_value v[5] = {*x};
@@ -74,37 +93,85 @@ assay_status zoo_norm_relu(zoo_model *m, nn_value *x, const char *name) {
     ASSAY_TRY(buffer(m, &v[3], name, "running_mean", in.dim[1], NN_INIT_ZERO));
     ASSAY_TRY(buffer(m, &v[4], name, "running_var", in.dim[1], NN_INIT_ONE));
     ASSAY_TRY(op(m, "batch_norm", v, 5, NULL, 0, x));
-    ASSAY_TRY(zoo_relu(m, x));
 done:
     return status;
+}
+
+assay_status zoo_norm_relu(zoo_model *m, nn_value *x, const char *name) {
+    assay_status status = zoo_norm(m, x, name);
+    return status == ASSAY_OK ? zoo_relu(m, x) : status;
 }
 
 assay_status zoo_relu(zoo_model *m, nn_value *x) {
     return op(m, "relu", x, 1, NULL, 0, x);
 }
 
+assay_status zoo_add(zoo_model *m, nn_value *x, nn_value other) {
+    return op(m, "add", (nn_value[]){*x, other}, 2, NULL, 0, x);
+}
+
+assay_status zoo_scale(zoo_model *m, nn_value *x, const char *name, float by) {
+    assay_status status = ASSAY_OK;
+    nn_value factor;
+    ASSAY_TRY(
+        nn_graph_constant(m->graph, name, ASSAY_F32, (nn_shape){0, {0}}, &by, &factor));
+    ASSAY_TRY(op(m, "mul", (nn_value[]){*x, factor}, 2, NULL, 0, x));
+done:
+    return status;
+}
+
+assay_status
+zoo_max_pool_of(zoo_model *m, nn_value *x, int64_t kernel, int64_t stride, int64_t pad) {
+    const nn_attr attrs[] = {{.name = "kernel", .i = {kernel}, .count = 1},
+                             {.name = "stride", .i = {stride}, .count = 1},
+                             {.name = "pad", .i = {pad}, .count = 1}};
+    return op(m, "max_pool", x, 1, attrs, 3, x);
+}
+
 assay_status zoo_max_pool(zoo_model *m, nn_value *x) {
-    const nn_attr kernel = {.name = "kernel", .i = {2}, .count = 1};
-    return op(m, "max_pool", x, 1, &kernel, 1, x);
+    return zoo_max_pool_of(m, x, 2, 2, 0);
 }
 
 assay_status zoo_global_pool(zoo_model *m, nn_value *x) {
     return op(m, "global_avg_pool", x, 1, NULL, 0, x);
 }
 
+assay_status zoo_global_max_pool(zoo_model *m, nn_value *x) {
+    return op(m, "global_max_pool", x, 1, NULL, 0, x);
+}
+
 assay_status zoo_flatten(zoo_model *m, nn_value *x) {
-    return op(m, "flatten", x, 1, NULL, 0, x);
+    bool input = *x == m->images;
+    assay_status status = op(m, "flatten", x, 1, NULL, 0, x);
+    if (status == ASSAY_OK && input)
+        m->flat = *x;
+    return status;
+}
+
+static assay_status
+linear(zoo_model *m, nn_value *x, const char *name, int64_t width, bool bias) {
+    assay_status status = ASSAY_OK;
+    const nn_shape in = nn_graph_shape(m->graph, *x);
+    nn_value v[3] = {*x};
+    int64_t depth = in.dim[in.ndim - 1], rows = 1;
+    for (int i = 1; i + 1 < in.ndim; i++)
+        rows *= in.dim[i];
+    ASSAY_TRY(param(m, &v[1], name, "weight", (nn_shape){2, {width, depth}},
+                    NN_INIT_KAIMING_UNIFORM, true));
+    if (bias)
+        ASSAY_TRY(
+            param(m, &v[2], name, "bias", (nn_shape){1, {width}}, NN_INIT_ZERO, false));
+    ASSAY_TRY(op(m, "linear", v, bias ? 3 : 2, NULL, 0, x));
+    count(m, v[0], 2.0 * (double)(rows * depth) * (double)width);
+done:
+    return status;
 }
 
 assay_status zoo_linear(zoo_model *m, nn_value *x, const char *name, int64_t width) {
-    assay_status status = ASSAY_OK;
-    nn_shape in = nn_graph_shape(m->graph, *x);
-    nn_value v[3] = {*x};
-    ASSAY_TRY(param(m, &v[1], name, "weight", (nn_shape){2, {width, in.dim[1]}},
-                    NN_INIT_KAIMING_UNIFORM, true));
-    ASSAY_TRY(param(m, &v[2], name, "bias", (nn_shape){1, {width}}, NN_INIT_ZERO, false));
-    ASSAY_TRY(op(m, "linear", v, 3, NULL, 0, x));
-    m->flop += 2.0 * (double)in.dim[1] * (double)width;
-done:
-    return status;
+    return linear(m, x, name, width, true);
+}
+
+assay_status
+zoo_linear_plain(zoo_model *m, nn_value *x, const char *name, int64_t width) {
+    return linear(m, x, name, width, false);
 }

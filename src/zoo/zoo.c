@@ -41,23 +41,48 @@ static assay_status unknown(assay_ctx *ctx, const char *name) {
     return ASSAY_E_NOTFOUND;
 }
 
-assay_status
-zoo_build(zoo_model *out, assay_ctx *ctx, const char *name, const zoo_config *config) {
+static assay_status config_check(const zoo_model_def *def, const zoo_config *c) {
+    if (def->tokens)
+        return c->classes >= 1 && c->context >= 1
+                   ? ASSAY_OK
+                   : err_set(ASSAY_E_SHAPE,
+                             "%s reads tokens: a vocabulary of %d, a context of %d",
+                             def->name, c->classes, c->context);
+    if (c->classes < 1 || c->channels < 1 || c->height < 1 || c->width < 1)
+        return err_set(ASSAY_E_SHAPE, "a model of %d classes on images of %d x %d x %d",
+                       c->classes, c->height, c->width, c->channels);
+    if (c->height < def->least_side || c->width < def->least_side)
+        return err_set(ASSAY_E_SHAPE,
+                       "%s needs images of at least %d pixels a side, has %d x %d",
+                       def->name, def->least_side, c->height, c->width);
+    return ASSAY_OK;
+}
+
+static assay_status add_inputs(zoo_model *m, bool tokens) {
     assay_status status = ASSAY_OK;
-    *out = (zoo_model){.config = *config};
-    const zoo_model_def *def = zoo_find(name);
-    if (!def)
-        return unknown(ctx, name);
-    out->name = def->name;
-    if (config->classes < 1 || config->channels < 1 || config->height < 1 ||
-        config->width < 1)
-        ASSAY_FAIL(ASSAY_E_SHAPE, "a model of %d classes on images of %d x %d x %d",
-                   config->classes, config->height, config->width, config->channels);
+    const zoo_config *c = &m->config;
+    const nn_shape line = {2, {0, c->context}}, one = {1, {0}};
+    const nn_shape images = {4, {0, c->channels, c->height, c->width}};
+    if (tokens)
+        ASSAY_TRY(nn_graph_input(m->graph, "tokens", ASSAY_I32, line, &m->images));
+    else
+        ASSAY_TRY(nn_graph_input(m->graph, "images", ASSAY_F32, images, &m->images));
+    m->flat = m->images;
+    ASSAY_TRY(nn_graph_input(m->graph, "labels", ASSAY_I32, tokens ? line : one,
+                             &m->labels));
+done:
+    return status;
+}
+
+assay_status zoo_build_def(zoo_model *out,
+                           assay_ctx *ctx,
+                           const zoo_model_def *def,
+                           const zoo_config *config) {
+    assay_status status = ASSAY_OK;
+    *out = (zoo_model){.name = def->name, .config = *config};
+    ASSAY_TRY(config_check(def, config));
     ASSAY_TRY(nn_graph_create(&out->graph, ctx));
-    const nn_shape images = {4, {0, config->channels, config->height, config->width}};
-    ASSAY_TRY(nn_graph_input(out->graph, "images", ASSAY_F32, images, &out->images));
-    ASSAY_TRY(nn_graph_input(out->graph, "labels", ASSAY_I32, (nn_shape){1, {0}},
-                             &out->labels));
+    ASSAY_TRY(add_inputs(out, def->tokens));
     ASSAY_TRY(def->build(out));
     const nn_value heads[] = {out->logits, out->labels};
     const nn_attr smoothing = {.name = "smoothing", .f = config->smoothing};
@@ -72,6 +97,17 @@ done:
     if (status != ASSAY_OK)
         zoo_destroy(out);
     return status;
+}
+
+assay_status
+zoo_build(zoo_model *out, assay_ctx *ctx, const char *name, const zoo_config *config) {
+    *out = (zoo_model){0};
+    const zoo_model_def *def = zoo_find(name);
+    return def ? zoo_build_def(out, ctx, def, config) : unknown(ctx, name);
+}
+
+double zoo_step_flop(const zoo_model *m) {
+    return 3 * m->flop - m->flop_input;
 }
 
 void zoo_destroy(zoo_model *m) {

@@ -7,23 +7,32 @@
 typedef struct zoo_config {
     int classes, channels, height, width;
     double smoothing; /* of the training loss */
+    int context;      /* tokens of an example, for models that read tokens; `classes` is
+                         their vocabulary, and there are no pixels */
 } zoo_config;
 
 /* A built graph and the values everyone asks for; images [0,C,H,W] f32, labels [0] i32;
- * penultimate [0,F], logits [0,K], loss [0], margin [0]. */
+ * penultimate [0,F], logits [0,K], loss [0], margin [0]. A model of tokens reads tokens
+ * [0,T] i32 instead (in `images`), and has labels [0,T] (-1: none), penultimate
+ * [0,T,F], logits [0,T,K]; loss and margin are means over an example's tokens. */
 typedef struct zoo_model {
     const char *name; /* the zoo's, static */
     zoo_config config;
     nn_graph *graph;
-    nn_value images, labels, penultimate, logits, loss, margin;
-    double flop; /* of one example's forward pass: convolutions and matrix products */
+    nn_value images; /* or tokens: what is fed */
+    nn_value flat;   /* the same, flattened, where a layer did that */
+    nn_value labels, penultimate, logits, loss, margin;
+    double flop;       /* of one example's forward pass: convolutions and matrix products */
+    double flop_input; /* of those that read the input: its gradient is not asked for */
 } zoo_model;
 
 typedef struct zoo_model_def {
     const char *name, *summary;
     /* Adds the layers from m->images on; sets penultimate and logits. SHAPE */
     assay_status (*build)(zoo_model *m);
-    int64_t params_28x28x1x10; /* golden parameter count of that configuration */
+    bool tokens;    /* it reads tokens, not images */
+    int least_side; /* of images; smaller ones are refused */
+    int64_t golden; /* parameters for 28x28x1 in 10 classes, or a context of 128 in 65 */
 } zoo_model_def;
 
 /* NOTFOUND lists the names. SHAPE when the image is too small. */
@@ -31,6 +40,13 @@ ASSAY_MUST_CHECK assay_status zoo_build(zoo_model *out,
                                         assay_ctx *ctx,
                                         const char *name,
                                         const zoo_config *config);
+/* The same for a model that is not in the registry. */
+ASSAY_MUST_CHECK assay_status zoo_build_def(zoo_model *out,
+                                            assay_ctx *ctx,
+                                            const zoo_model_def *def,
+                                            const zoo_config *config);
+/* Of one example's training step: forward, and backward to parameters and inputs. */
+double zoo_step_flop(const zoo_model *m);
 void zoo_destroy(zoo_model *m); /* accepts a zeroed one */
 size_t zoo_count(void);
 const zoo_model_def *zoo_at(size_t i);

@@ -3,9 +3,11 @@
 
 #include "base/testing.h"
 
+#include <math.h>
+
 static zoo_model
 build(assay_ctx *ctx, const char *name, int channels, int side, int classes) {
-    const zoo_config config = {classes, channels, side, side, 0.1};
+    const zoo_config config = {classes, channels, side, side, 0.1, 0};
     zoo_model m;
     assert_ok(zoo_build(&m, ctx, name, &config));
     return m;
@@ -15,9 +17,14 @@ static void parameter_counts(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
     for (size_t i = 0; i < zoo_count(); i++) {
-        zoo_model m = build(ctx, zoo_at(i)->name, 1, 28, 10);
-        assert_int_equal(nn_graph_param_floats(m.graph), zoo_at(i)->params_28x28x1x10);
-        assert_true(m.flop > 0);
+        const zoo_config words = {65, 0, 0, 0, 0, 128};
+        zoo_model m;
+        if (zoo_at(i)->tokens)
+            assert_ok(zoo_build(&m, ctx, zoo_at(i)->name, &words));
+        else
+            m = build(ctx, zoo_at(i)->name, 1, 28, 10);
+        assert_int_equal(nn_graph_param_floats(m.graph), zoo_at(i)->golden);
+        assert_true(m.flop > m.flop_input && m.flop_input >= 0);
         zoo_destroy(&m);
     }
     assay_ctx_destroy(ctx);
@@ -27,10 +34,13 @@ static void shapes(void **state) {
     (void)state;
     static const struct {
         int channels, side, classes;
-    } of[] = {{1, 28, 10}, {3, 32, 10}, {3, 64, 100}, {1, 8, 2}, {3, 41, 3}, {3, 224, 5}};
+    } of[] = {{1, 28, 10}, {3, 32, 10}, {3, 64, 100}, {1, 8, 2},
+              {1, 11, 2},  {3, 41, 3},  {3, 65, 2},   {3, 224, 5}};
     assay_ctx *ctx = test_ctx(1);
     for (size_t i = 0; i < zoo_count(); i++) {
-        for (size_t k = 0; k < sizeof of / sizeof *of; k++) {
+        for (size_t k = 0; k < sizeof of / sizeof *of && !zoo_at(i)->tokens; k++) {
+            if (of[k].side < zoo_at(i)->least_side)
+                continue;
             zoo_model m =
                 build(ctx, zoo_at(i)->name, of[k].channels, of[k].side, of[k].classes);
             nn_shape logits = nn_graph_shape(m.graph, m.logits);
@@ -74,20 +84,52 @@ static void names_are_those_of_pytorch(void **state) {
     assert_string_equal(nn_graph_buffer_at(m.graph, 0).name, "bn1.running_mean");
     assert_string_equal(nn_graph_buffer_at(m.graph, 1).name, "bn1.running_var");
     zoo_destroy(&m);
+    m = build(ctx, "resnet9", 3, 32, 10);
+    assert_true(has_param(m.graph, "0.0.weight", 4, 64));
+    assert_true(has_param(m.graph, "5.module.1.1.bias", 1, 256));
+    assert_true(has_param(m.graph, "9.weight", 2, 10));
+    assert_false(has_param(m.graph, "9.bias", 1, 10));
+    zoo_destroy(&m);
+    m = build(ctx, "resnet18", 3, 224, 1000);
+    assert_true(has_param(m.graph, "conv1.weight", 4, 64));
+    assert_true(has_param(m.graph, "layer2.0.downsample.0.weight", 4, 128));
+    assert_false(has_param(m.graph, "layer2.1.downsample.0.weight", 4, 128));
+    assert_true(has_param(m.graph, "layer4.1.bn2.weight", 1, 512));
+    zoo_destroy(&m);
+    assay_ctx_destroy(ctx);
+}
+
+/* What others count: torchvision's model has 11,689,512 parameters and 1.81 billion
+ * multiply-adds at 224 pixels a side. */
+static void known_sizes(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    zoo_model m = build(ctx, "resnet18", 3, 224, 1000);
+    assert_int_equal(nn_graph_param_floats(m.graph), 11689512);
+    assert_true(fabs(m.flop / 2 / 1.814e9 - 1) < 1e-3);
+    zoo_destroy(&m);
+    m = build(ctx, "resnet9", 3, 32, 10);
+    assert_int_equal(nn_graph_param_floats(m.graph), 2274880);
+    zoo_destroy(&m);
     assay_ctx_destroy(ctx);
 }
 
 static void refusals(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
-    zoo_config config = {10, 1, 28, 28, 0};
+    zoo_config config = {10, 1, 28, 28, 0, 0};
     zoo_model m;
     assert_fails(ASSAY_E_NOTFOUND, zoo_build(&m, ctx, "resnet-9000", &config));
-    assert_non_null(strstr(assay_last_error()->help, "cnn, mlp"));
+    assert_non_null(strstr(assay_last_error()->help, "cnn, "));
     config.height = config.width = 4;
     assert_fails(ASSAY_E_SHAPE, zoo_build(&m, ctx, "cnn", &config));
     assert_null(m.graph);
-    config = (zoo_config){0, 1, 28, 28, 0};
+    for (size_t i = 0; i < zoo_count(); i++) {
+        config.height = zoo_at(i)->least_side - 1;
+        assert_fails(ASSAY_E_SHAPE, zoo_build(&m, ctx, zoo_at(i)->name, &config));
+    }
+    config.height = 28;
+    config = (zoo_config){0, 1, 28, 28, 0, 0};
     assert_fails(ASSAY_E_SHAPE, zoo_build(&m, ctx, "cnn", &config));
     zoo_destroy(&m);
     assay_ctx_destroy(ctx);
@@ -98,6 +140,7 @@ int main(void) {
         cmocka_unit_test(parameter_counts),
         cmocka_unit_test(shapes),
         cmocka_unit_test(names_are_those_of_pytorch),
+        cmocka_unit_test(known_sizes),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

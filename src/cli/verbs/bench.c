@@ -1,9 +1,5 @@
-/* assay bench: what loading a file costs here. */
-#include "cli/cli.h"
-#include "cli/json.h"
-
-#include <assay/bench.h>
-#include <assay/data.h>
+/* assay bench: what a piece of work costs here. */
+#include "cli/bench.h"
 
 #include <string.h>
 
@@ -19,10 +15,31 @@ static const cli_option options[] = {
     {.name = "batch",
      .type = CLI_INT,
      .value = "N",
-     .initial = "32",
-     .low = 1,
+     .initial = "0",
+     .shown = "32 to load, 128 in a step",
+     .low = 0,
      .high = 1048576,
      .help = "samples in a batch"},
+    {.name = "model",
+     .type = CLI_TEXT,
+     .value = "NAME",
+     .initial = "resnet9",
+     .help = "step: the network",
+     .more = "A model of the zoo, or mlp (784-256-10) or cnn (two convolutions on 28x28 "
+             "pixels), which other engines are measured on."},
+    {.name = "precision",
+     .type = CLI_CHOICE,
+     .choices = "f32|bf16",
+     .initial = "f32",
+     .help = "step: numbers of the products"},
+    {.name = "size",
+     .type = CLI_INT,
+     .value = "PIXELS",
+     .initial = "0",
+     .shown = "as usual for the model",
+     .low = 0,
+     .high = 1024,
+     .help = "step: side of the images"},
     {.name = "epochs",
      .type = CLI_INT,
      .value = "N",
@@ -34,7 +51,7 @@ static const cli_option options[] = {
      .type = CLI_DURATION,
      .value = "TIME",
      .initial = "0",
-     .shown = "as long as the rounds take",
+     .shown = "as long as the rounds take; 5 s of steps",
      .low = 0,
      .high = 86400,
      .help = "go on until so much time has passed"},
@@ -59,89 +76,42 @@ static const cli_option options[] = {
     CLI_OPTION_FORCE,
     {.type = CLI_NONE}};
 
-static double number(json_view all, const char *key) {
-    return json_number(json_member(all, key), 0);
-}
-
-static void tell_row(text *t, const char *what, double ms, double ratio) {
-    text_add(t, "%s", what);
-    text_pad(t, 30);
-    text_add(t, "%10.4f ms", ms);
-    if (ratio > 0)
-        text_add(t, "   the loader takes %.2f of it", ratio);
-    text_add(t, "\n");
-}
-
-static void tell(text *t, const char *json) {
-    json_view all = json_look(json);
-    text_add(t, "%s images per second, %s per second of one core\n",
-             words_count((uint64_t)number(all, "images_per_second")).s,
-             words_count((uint64_t)number(all, "images_per_cpu_second")).s);
-    tell_row(t, "CPU time per image", number(all, "cpu_ms_per_image"), 0);
-    if (json_has(json_member(all, "turbo_full_decode_ms_per_image")))
-        tell_row(t, "libjpeg-turbo, full decode",
-                 number(all, "turbo_full_decode_ms_per_image"),
-                 number(all, "ratio_to_turbo"));
-    tell_row(t, "copy of the output", number(all, "memcpy_ms_per_image"),
-             number(all, "ratio_to_memcpy"));
-    tell_row(t, "first batch of 32", number(all, "first_batch_ms"), 0);
-    text_add(t, "peak of its own memory");
-    text_pad(t, 30);
-    text_add(t, "%13s\n", words_bytes((uint64_t)number(all, "peak_rss_bytes")).s);
-    text_add(t, "%s threads, batches of %s in %s slots, %s index, %s rounds\n",
-             words_count((uint64_t)number(all, "threads")).s,
-             words_count((uint64_t)number(all, "batch")).s,
-             words_count((uint64_t)number(all, "slots")).s,
-             json_true(json_member(all, "index")) ? "with an" : "no",
-             words_count((uint64_t)number(all, "rounds")).s);
-}
-
 static assay_status run(cli_run *run) {
-    const cli_args *a = &run->args;
-    assay_bench_load_options o = ASSAY_BENCH_LOAD_OPTIONS_INIT;
-    char *json = NULL;
-    if (strcmp(a->positional[0], "load") != 0) {
-        cli_fail(&run->error, ASSAY_E_INVALID, "there is no benchmark '%s'",
-                 a->positional[0]);
-        cli_fail_help(&run->error, "there is: load");
-        return ASSAY_E_INVALID;
-    }
-    o.batch = (int)cli_int(a, "batch");
-    o.epochs = (int)cli_int(a, "epochs");
-    o.seconds = cli_real(a, "seconds");
-    o.index = cli_text(a, "index");
-    o.order = cli_text(a, "order");
-    o.cache = cli_text(a, "cache");
-    o.limit = (uint64_t)cli_int(a, "limit");
-    o.seed = (uint64_t)cli_int(a, "seed");
-    assay_status status =
-        assay_bench_load(run->ctx, a->positional[1], cli_text(a, "pipeline"), &o, &json);
-    if (status != ASSAY_OK)
-        return status;
-    if (run->json)
-        text_put(&run->result, json, strlen(json));
-    else
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
-    return ASSAY_OK;
+    static const struct {
+        const char *what;
+        assay_status (*run)(cli_run *run);
+    } benches[] = {{"load", bench_load}, {"step", bench_step}};
+    const char *what = run->args.positional[0];
+    for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
+        if (strcmp(benches[i].what, what) == 0)
+            return benches[i].run(run);
+    cli_fail(&run->error, ASSAY_E_INVALID, "there is no benchmark '%s'", what);
+    cli_fail_help(&run->error, "there are: load, step");
+    return ASSAY_E_INVALID;
 }
 
 const assay_verb assay_verb_bench = {
     .name = "bench",
     .group = CLI_LOOK,
-    .summary = "Measure what loading costs",
+    .summary = "Measure what loading or a training step costs",
     .description =
-        "Loads whole epochs of a .beton file and says what an image costs, beside "
+        "'load' loads whole epochs of a .beton file and says what an image costs, beside "
         "libjpeg-turbo's full decode of the same images and a plain copy of the output, "
-        "which are measured by turns in the same run.\n\nTimes are CPU time of all the "
+        "which are measured by turns in the same run. Times are CPU time of all the "
         "loader's threads, medians over the rounds; ratios are medians of the rounds' "
-        "ratios. Memory is the process's own (mapped files do not count).",
+        "ratios. Memory is the process's own (mapped files do not count).\n\n"
+        "'step' trains a network on random data that stays in place: forward, loss, "
+        "backward, SGD with Nesterov momentum and weight decay. It says what a step costs "
+        "in wall time and in the process's CPU time (medians after three steps of warming "
+        "up), how much arithmetic is in its products, and which ops take the time.",
     .options = options,
-    .positionals = {{"WHAT", "what is measured: load", false},
-                    {"FILE", "a .beton file", false}},
+    .positionals = {{"WHAT", "what is measured: load or step", false},
+                    {"FILE", "a .beton file, for load", true}},
     .examples = {{"assay bench load photos.beton --pipeline rrc224-f32", "for a person"},
                  {"assay bench load photos.beton --pipeline rrc224-u8 -j 1 --json",
-                  "for a program, on one core"}},
+                  "for a program, on one core"},
+                 {"assay bench step --model resnet9 --batch 512 --precision bf16 -j 1",
+                  "a training step on one core"}},
     .result_to_file = true,
     .run = run,
 };

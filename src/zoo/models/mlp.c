@@ -21,5 +21,5 @@ const zoo_model_def assay_model_mlp = {
     .name = "mlp",
     .summary = "two hidden layers of 128 and 64 on the pixels",
     .build = build,
-    .params_28x28x1x10 = 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10,
+    .golden = 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10,
 };
