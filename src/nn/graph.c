@@ -354,6 +354,9 @@ static void fill_init(
         case NN_INIT_KAIMING_NORMAL:
             to[i] = (float)(rng_normal(&r) * sqrt(2.0 / (double)fan));
             break;
+        case NN_INIT_NORMAL_SMALL:
+            to[i] = (float)(rng_normal(&r) * 0.02);
+            break;
         default:
             to[i] = 0.0f;
         }

@@ -32,7 +32,8 @@ typedef enum nn_init {
     NN_INIT_ZERO,
     NN_INIT_ONE,
     NN_INIT_KAIMING_UNIFORM,
-    NN_INIT_KAIMING_NORMAL
+    NN_INIT_KAIMING_NORMAL,
+    NN_INIT_NORMAL_SMALL /* N(0, 0.02), as GPT-2's */
 } nn_init;
 
 ASSAY_MUST_CHECK assay_status nn_graph_create(nn_graph **out, assay_ctx *ctx);

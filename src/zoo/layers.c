@@ -175,3 +175,52 @@ assay_status
 zoo_linear_plain(zoo_model *m, nn_value *x, const char *name, int64_t width) {
     return linear(m, x, name, width, false);
 }
+
+assay_status zoo_embedding(
+    zoo_model *m, nn_value *x, const char *name, int64_t rows, int64_t width) {
+    assay_status status = ASSAY_OK;
+    nn_value v[2] = {*x};
+    ASSAY_TRY(param(m, &v[1], name, "weight", (nn_shape){2, {rows, width}},
+                    NN_INIT_NORMAL_SMALL, true));
+    ASSAY_TRY(op(m, "embedding", v, 2, NULL, 0, x));
+done:
+    return status;
+}
+
+assay_status zoo_positions(zoo_model *m, nn_value *x, const char *name) {
+    assay_status status = ASSAY_OK;
+    const nn_shape in = nn_graph_shape(m->graph, *x);
+    nn_value table;
+    ASSAY_TRY(param(m, &table, name, "weight", (nn_shape){2, {in.dim[1], in.dim[2]}},
+                    NN_INIT_NORMAL_SMALL, true));
+    ASSAY_TRY(zoo_add(m, x, table));
+done:
+    return status;
+}
+
+assay_status zoo_layer_norm(zoo_model *m, nn_value *x, const char *name) {
+    assay_status status = ASSAY_OK;
+    const nn_shape in = nn_graph_shape(m->graph, *x);
+    const nn_shape width = {1, {in.dim[in.ndim - 1]}};
+    nn_value v[3] = {*x};
+    ASSAY_TRY(param(m, &v[1], name, "weight", width, NN_INIT_ONE, false));
+    ASSAY_TRY(param(m, &v[2], name, "bias", width, NN_INIT_ZERO, false));
+    ASSAY_TRY(op(m, "layer_norm", v, 3, NULL, 0, x));
+done:
+    return status;
+}
+
+assay_status zoo_gelu(zoo_model *m, nn_value *x) {
+    return op(m, "gelu", x, 1, NULL, 0, x);
+}
+
+assay_status zoo_attention(zoo_model *m, nn_value *x, int64_t heads) {
+    const nn_attr attrs[] = {{.name = "heads", .i = {heads}, .count = 1},
+                             {.name = "causal", .i = {1}, .count = 1}};
+    const nn_shape in = nn_graph_shape(m->graph, *x);
+    nn_value input = *x;
+    assay_status status = op(m, "attention", x, 1, attrs, 2, x);
+    if (status == ASSAY_OK)
+        count(m, input, 4.0 * (double)(in.dim[1] * in.dim[1]) * (double)in.dim[2] / 3);
+    return status;
+}

@@ -52,4 +52,16 @@ ASSAY_MUST_CHECK assay_status zoo_linear_plain(zoo_model *m,
                                                const char *name,
                                                int64_t width);
 
+/* ---- of tokens: [0,T,C] ---- */
+
+/* Rows of a table [rows, width] by number. */
+ASSAY_MUST_CHECK assay_status zoo_embedding(
+    zoo_model *m, nn_value *x, const char *name, int64_t rows, int64_t width);
+/* *x + a trained vector for each of its places. */
+ASSAY_MUST_CHECK assay_status zoo_positions(zoo_model *m, nn_value *x, const char *name);
+ASSAY_MUST_CHECK assay_status zoo_layer_norm(zoo_model *m, nn_value *x, const char *name);
+ASSAY_MUST_CHECK assay_status zoo_gelu(zoo_model *m, nn_value *x);
+/* Causal self-attention; *x is [0,T,3C], queries, keys and values side by side. */
+ASSAY_MUST_CHECK assay_status zoo_attention(zoo_model *m, nn_value *x, int64_t heads);
+
 #endif

@@ -96,6 +96,15 @@ static void names_are_those_of_pytorch(void **state) {
     assert_false(has_param(m.graph, "layer2.1.downsample.0.weight", 4, 128));
     assert_true(has_param(m.graph, "layer4.1.bn2.weight", 1, 512));
     zoo_destroy(&m);
+    const zoo_config words = {.classes = 65, .context = 128};
+    assert_ok(zoo_build(&m, ctx, "gpt-tiny", &words));
+    assert_true(has_param(m.graph, "transformer.wte.weight", 2, 65));
+    assert_true(has_param(m.graph, "transformer.h.3.attn.c_attn.weight", 2, 384));
+    assert_true(has_param(m.graph, "lm_head.bias", 1, 65));
+    const nn_shape logits = nn_graph_shape(m.graph, m.logits);
+    assert_true(logits.ndim == 3 && logits.dim[1] == 128 && logits.dim[2] == 65);
+    assert_int_equal(nn_graph_shape(m.graph, m.loss).ndim, 1);
+    zoo_destroy(&m);
     assay_ctx_destroy(ctx);
 }
 
@@ -125,7 +134,7 @@ static void refusals(void **state) {
     assert_fails(ASSAY_E_SHAPE, zoo_build(&m, ctx, "cnn", &config));
     assert_null(m.graph);
     for (size_t i = 0; i < zoo_count(); i++) {
-        config.height = zoo_at(i)->least_side - 1;
+        config.height = zoo_at(i)->least_side - 1; /* or no context */
         assert_fails(ASSAY_E_SHAPE, zoo_build(&m, ctx, zoo_at(i)->name, &config));
     }
     config.height = 28;
