@@ -51,6 +51,20 @@ assay_model_open_memory(assay_model **out,
                         const void *bytes,
                         size_t n,
                         const assay_model_options *options);
+/** Opens a .safetensors file of a published network that assay knows by its tensors:
+ *  MobileNet v1 at a quarter of its width (images (u8 - 127.5) / 127.5, 1001 logits, 0:
+ *  background), and TAEF2's encoder and decoder (images in [0, 1], latents of 32 channels
+ *  at an eighth of the sides). Weights in f32, f16 or bf16; computed in f32.
+ *  @param out  NULL on failure   @param options  NULL: defaults; the size of the images
+ *              is the first input's, 224 x 224 without one
+ *  @errors NOTFOUND when the tensors are of no such network, or one is missing; DTYPE,
+ *          SHAPE, NUMERIC name the tensor; IO, FORMAT, NOMEM
+ *  @threads safe   @cost reads the file once */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_model_open_weights(assay_model **out,
+                         assay_ctx *ctx,
+                         const char *path,
+                         const assay_model_options *options);
 /** Accepts NULL. */
 ASSAY_API void assay_model_close(assay_model *model);
 

@@ -17,6 +17,7 @@ typedef enum pointwise_kind {
     POINTWISE_THRESHOLDED,  /* x > p0 ? x : 0 */
     POINTWISE_SHRINK,       /* x < -p0 ? x + p1 : x > p0 ? x - p1 : 0 */
     POINTWISE_MISH,         /* x tanh(log(1 + e^x)) */
+    POINTWISE_CUT,          /* x cut to [p0, p1] */
     POINTWISE_KINDS
 } pointwise_kind;
 

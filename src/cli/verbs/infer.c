@@ -53,6 +53,13 @@ typedef struct work {
     int n_in, n_out, only; /* only: the output wanted; -1: all */
 } work;
 
+static assay_status open_model(work *w, const char *path, const assay_model_options *o) {
+    const char *dot = strrchr(path, '.');
+    return dot && strcmp(dot, ".safetensors") == 0
+               ? assay_model_open_weights(&w->model, w->run->ctx, path, o)
+               : assay_model_open(&w->model, w->run->ctx, path, o);
+}
+
 static assay_status read_inputs(work *w) {
     const cli_args *args = &w->run->args;
     size_t count = args->positional_count - 1 + args->rest_count;
@@ -211,7 +218,7 @@ static assay_status infer(work *w) {
     o.precision = cli_text(args, "precision");
     o.batch = (int)cli_int(args, "batch");
     o.open_batch = cli_on(args, "open-batch");
-    status = assay_model_open(&w->model, w->run->ctx, args->positional[0], &o);
+    status = open_model(w, args->positional[0], &o);
     if (status != ASSAY_OK)
         return status;
     if (assay_model_input_count(w->model) != w->n_in)
@@ -251,9 +258,12 @@ const assay_verb assay_verb_infer = {
         "model's; its first dimension may be open and then takes any number of "
         "examples.\n\n"
         "Weights beside the model (external data) are read from its own folder. An "
-        "operator that is not handled is named with its node.",
+        "operator that is not handled is named with its node.\n\n"
+        "A .safetensors file may stand in the model's place if its tensors are those of a "
+        "network that assay knows: MobileNet v1 at a quarter of its width, TAEF2's "
+        "encoder and decoder.",
     .options = options,
-    .positionals = {{"MODEL", "an ONNX file", false},
+    .positionals = {{"MODEL", "an ONNX file, or known weights", false},
                     {"INPUT", "arrays, one for each input", true, true}},
     .examples = {{"assay infer model.onnx images.npy -o logits.npy", "one input"},
                  {"assay infer model.onnx a.npy b.npy -o y.npy --only=logits",

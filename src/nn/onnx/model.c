@@ -10,7 +10,7 @@ static const size_t largest_file = (size_t)1 << 36;
 
 /* ---- what callers say, as the importer wants it ---- */
 
-static assay_status take_options(assay_model_options *out, const assay_model_options *o) {
+assay_status model_options_take(assay_model_options *out, const assay_model_options *o) {
     assay_status status = ASSAY_OK;
     *out = (assay_model_options)ASSAY_MODEL_OPTIONS_INIT;
     ASSAY_TRY(options_take(out, sizeof *out, o, "assay_model_options"));
@@ -115,7 +115,7 @@ static assay_status open_bytes(assay_model **out,
     onnx_bound *bound = NULL;
     assay_model_options o;
     *out = NULL;
-    ASSAY_TRY(take_options(&o, given));
+    ASSAY_TRY(model_options_take(&o, given));
     ASSAY_TRY(bind_inputs(ctx, &o, &bound));
     ASSAY_TRY(onnx_parse(&file, ctx, bytes, n, where));
     const onnx_options options = {.folder = folder,

@@ -19,6 +19,9 @@ struct assay_model {
     uint8_t **bound; /* [inputs] values that decided shapes; NULL for others */
 };
 
+/* A caller's options, completed by defaults. INVALID */
+ASSAY_MUST_CHECK assay_status model_options_take(assay_model_options *out,
+                                                 const assay_model_options *options);
 /* Takes the import (zeroed then), also on failure. */
 ASSAY_MUST_CHECK assay_status model_make(assay_model **out,
                                          assay_ctx *ctx,
