@@ -20,7 +20,7 @@ const gemm_kernels *gemm_kernels_get(void) {
 
 size_t gemm_scratch(size_t m, size_t n, size_t k) {
     size_t depth = gemm_depth(k), tall = (m + GEMM_TALL) * depth;
-    size_t turned = n * gemm_turned_row(m), panel = depth * GEMM_WIDE;
+    size_t turned = n * gemm_turned_row(m < 64 ? m : 64), panel = depth * GEMM_WIDE;
     return panel + GEMM_TALL * GEMM_WIDE + (tall > turned ? tall : turned);
 }
 

@@ -1,5 +1,9 @@
-/* linear: y = x W^T + b, W [out,in] as PyTorch has it, over every row of x [...,in]. */
+/* linear: y = x W^T + b, W [out,in] as PyTorch has it, over every row of x [...,in]. An
+ * activation behind it is done in the same pass. */
 #include "nn/kernels.h"
+#include "nn/product.h"
+
+#include <string.h>
 
 static int64_t in_of(const nn_node *node) {
     return node->in_shape[1].dim[1];
@@ -33,34 +37,147 @@ static assay_status linear_infer(nn_node *node) {
     return ASSAY_OK;
 }
 
+/* What is settled once. */
+typedef struct linear_state {
+    bool tiles;
+    row_act act; /* of the node behind, done in the same pass */
+} linear_state;
+
+static row_act act_of(const nn_node *node) {
+    if (strcmp(node->op->name, "relu") == 0)
+        return ACT_RELU;
+    if (strcmp(node->op->name, "silu") == 0)
+        return ACT_SILU;
+    if (strcmp(node->op->name, "gelu") == 0)
+        return nn_attr_i(node, "tanh", 0) ? ACT_GELU_TANH : ACT_GELU;
+    return ACT_NONE;
+}
+
+/* An activation behind it; under capture its gradient must not hide the product's. */
+static int linear_fuse(
+    const nn_node *node, const nn_node *const *next, int n, nn_mode mode, bool x_grad) {
+    (void)node;
+    (void)x_grad;
+    return mode != NN_CAPTURE && n > 0 && act_of(next[0]) != ACT_NONE ? 1 : 0;
+}
+
+/* Whether the numbers before the activation are kept (ReLU's are told by its output). */
+static bool keeps_pre(row_act act) {
+    return act != ACT_NONE && act != ACT_RELU;
+}
+
+static product forward_product(const nn_io *io, const linear_state *s) {
+    size_t n = (size_t)rows_of(io->node, io->n), in = (size_t)in_of(io->node);
+    size_t out = (size_t)out_of(io->node);
+    product p = {.tiles = s->tiles};
+    p.job = (half_job){.m = n,
+                       .n = out,
+                       .k = in,
+                       .a = {io->in[0], io->in_half & 1, in, 1},
+                       .b = {io->in[1], false, 1, in},
+                       .c = {io->out, io->out_half},
+                       .ldc = out,
+                       .bias = io->node->n_in > 2 ? io->in[2] : NULL,
+                       .act = s->act};
+    if (keeps_pre(s->act) && io->save)
+        p.job.pre = (row_values){io->save, io->out_half};
+    return p;
+}
+
+static product input_product(const nn_io *io, const linear_state *s, const void *d) {
+    size_t n = (size_t)rows_of(io->node, io->n), in = (size_t)in_of(io->node);
+    size_t out = (size_t)out_of(io->node);
+    product p = {.tiles = s->tiles};
+    p.job = (half_job){.m = n,
+                       .n = in,
+                       .k = out,
+                       .a = {d, io->out_half, out, 1},
+                       .b = {io->in[1], false, in, 1},
+                       .c = {io->d_in[0], io->in_half & 1},
+                       .ldc = in};
+    return p;
+}
+
+static product weight_product(const nn_io *io, const linear_state *s, const void *d) {
+    size_t n = (size_t)rows_of(io->node, io->n), in = (size_t)in_of(io->node);
+    size_t out = (size_t)out_of(io->node);
+    product p = {.tiles = s->tiles};
+    p.job = (half_job){.m = out,
+                       .n = in,
+                       .k = n,
+                       .a = {d, io->out_half, 1, out},
+                       .b = {io->in[0], io->in_half & 1, in, 1},
+                       .c = {io->d_in[1], false},
+                       .ldc = in};
+    return p;
+}
+
+/* Bytes of the gradient before the activation. */
+static size_t slope_bytes(const nn_node *node, int n, row_act act, bool half) {
+    size_t count = (size_t)(rows_of(node, n) * out_of(node));
+    return act == ACT_NONE ? 0 : (count * (half ? 2 : 4) + 63) / 64 * 64;
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 static assay_status linear_plan(nn_plan *p) {
+    linear_state *s;
+    assay_status status = mem_new(p->ctx, &s, 1, sizeof *s);
+    if (status != ASSAY_OK)
+        return status;
+    p->state = s;
+    s->tiles = p->dtype == ASSAY_BF16 && gemm_half_runs();
+    s->act = p->n_fused ? act_of(p->fused[0]) : ACT_NONE;
+    size_t slope = slope_bytes(p->node, p->batch, s->act, p->out_half);
+    p->save_bytes = p->backward && keeps_pre(s->act) ? slope : 0;
+    p->backward_reads_out = s->act == ACT_RELU;
     p->backward_reads = (p->want_d[1] ? 1u : 0u) | (p->want_d[0] ? 2u : 0u);
     p->factor_reads_x = p->factor_reads_d = true;
+    const nn_io io = {
+        .node = p->node, .n = p->batch, .in_half = p->in_half, .out_half = p->out_half};
+    product y = forward_product(&io, s), x = input_product(&io, s, NULL),
+            w = weight_product(&io, s, NULL);
+    p->forward_scratch = product_scratch(&y);
+    p->backward_scratch = slope + larger(product_scratch(&x), product_scratch(&w));
     return ASSAY_OK;
 }
 
+static void linear_unplan(nn_plan *p) {
+    mem_free(p->ctx, p->state);
+    p->state = NULL;
+}
+
 static assay_status linear_forward(nn_io *io) {
-    int64_t in = in_of(io->node), out = out_of(io->node), n = rows_of(io->node, io->n);
-    assay_status status = dn_gemm(false, true, n, out, in, 1.0f, io->in[0], in, io->in[1],
-                                  in, 0.0f, io->out, out);
-    if (status == ASSAY_OK && io->node->n_in > 2)
-        nn_kernels_get()->add_row(io->out, io->in[2], (size_t)n, (size_t)out);
-    return status;
+    product p = forward_product(io, io->state);
+    return product_run(&p, io->scratch);
 }
 
 static assay_status linear_backward(nn_io *io) {
     assay_status status = ASSAY_OK;
-    int64_t in = in_of(io->node), out = out_of(io->node);
-    int64_t n = rows_of(io->node, io->n);
-    const float *d = io->d_out;
-    if (io->d_in[0])
-        ASSAY_TRY(dn_gemm(false, false, n, in, out, 1.0f, d, out, io->in[1], in, 0.0f,
-                          io->d_in[0], in));
-    if (io->d_in[1])
-        ASSAY_TRY(dn_gemm(true, false, out, in, n, 1.0f, d, out, io->in[0], in, 0.0f,
-                          io->d_in[1], in));
+    const linear_state *s = io->state;
+    size_t out = (size_t)out_of(io->node), n = (size_t)rows_of(io->node, io->n);
+    size_t slope = slope_bytes(io->node, io->n, s->act, io->out_half);
+    uint8_t *scratch = (uint8_t *)io->scratch + slope;
+    const void *d = io->d_out;
+    if (s->act != ACT_NONE) {
+        void *at = keeps_pre(s->act) ? io->save : io->out;
+        row_kernels_get()->act_back((row_values){io->scratch, io->out_half},
+                                    (row_values){(void *)d, io->out_half},
+                                    (row_values){at, io->out_half}, n * out, s->act);
+        d = io->scratch;
+    }
+    if (io->d_in[0]) {
+        product p = input_product(io, s, d);
+        ASSAY_TRY(product_run(&p, scratch));
+    }
+    if (io->d_in[1]) {
+        product p = weight_product(io, s, d);
+        ASSAY_TRY(product_run(&p, scratch));
+    }
     if (io->node->n_in > 2 && io->d_in[2])
-        nn_kernels_get()->image[0][0]->sum_rows(io->d_in[2], d, (size_t)n, (size_t)out);
+        nn_kernels_get()->image[io->out_half][0]->sum_rows(io->d_in[2], d, n, out);
 done:
     return status;
 }
@@ -133,8 +250,12 @@ const nn_op_def assay_op_linear = {
     .min_inputs = 2,
     .max_inputs = 3,
     .layout = NN_ROWS,
+    .half_in = 1,
+    .half_out = true,
     .infer = linear_infer,
+    .fuse = linear_fuse,
     .plan = linear_plan,
+    .unplan = linear_unplan,
     .forward = linear_forward,
     .backward = linear_backward,
     .factors = linear_factors,
