@@ -641,6 +641,14 @@ class Models(Case):
         done = self.refused(2, "infer", self.model, self.x, "-o", self.dir / "q", "--only=q")
         self.assertIn("it has y, z", done.err)
 
+    def test_infer_unknown_weights(self):
+        header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+        weights = self.dir / "w.safetensors"
+        weights.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+        done = self.refused(3, "infer", weights, self.x, "-o", self.dir / "y.npy")
+        self.assertIn("taef2-encoder", done.err)
+        self.assertFalse((self.dir / "y.npy").exists())
+
     def test_infer_refuses(self):
         y = self.dir / "y.npy"
         self.model.write_bytes(onnx(("Relu", ["x"], ["y"])))

@@ -57,8 +57,8 @@ assay_model_open_memory(assay_model **out,
  *  at an eighth of the sides). Weights in f32, f16 or bf16; computed in f32.
  *  @param out  NULL on failure   @param options  NULL: defaults; the size of the images
  *              is the first input's, 224 x 224 without one
- *  @errors NOTFOUND when the tensors are of no such network, or one is missing; DTYPE,
- *          SHAPE, NUMERIC name the tensor; IO, FORMAT, NOMEM
+ *  @errors UNSUPPORTED when the tensors are of no such network; NOTFOUND, DTYPE, SHAPE,
+ *          NUMERIC name the tensor; IO, FORMAT, NOMEM
  *  @threads safe   @cost reads the file once */
 ASSAY_API ASSAY_MUST_CHECK assay_status
 assay_model_open_weights(assay_model **out,

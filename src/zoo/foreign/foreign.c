@@ -30,9 +30,10 @@ assay_status foreign_find(const foreign_net **out, const st_file *f) {
             }
         }
     *out = NULL;
-    (void)err_set(ASSAY_E_NOTFOUND, "the tensors are of no network that is known here");
+    (void)err_set(ASSAY_E_UNSUPPORTED,
+                  "the tensors are of no network that is known here");
     err_help("known are: %s, %s, %s", nets[0]->name, nets[1]->name, nets[2]->name);
-    return ASSAY_E_NOTFOUND;
+    return ASSAY_E_UNSUPPORTED;
 }
 
 assay_status foreign_build(nn_graph **out,

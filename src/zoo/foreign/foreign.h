@@ -18,7 +18,7 @@ typedef struct foreign_net {
     assay_status (*build)(nn_graph *g, nn_value *x);
 } foreign_net;
 
-/* The network of a file. NOTFOUND lists those that are known. */
+/* The network of a file. UNSUPPORTED lists those that are known. */
 ASSAY_MUST_CHECK assay_status foreign_find(const foreign_net **out, const st_file *f);
 /* Its graph for images of a size (NULL: the network's own). SHAPE */
 ASSAY_MUST_CHECK assay_status foreign_build(nn_graph **out,
