@@ -1,69 +1,10 @@
 /* The executor's life: made once, with every decision taken and every piece of memory
- * placed; then a run walks an array of steps. */
+ * placed; then a run walks an array of calls. */
 #include "nn/exec_inside.h"
-
-#include "base/os.h"
-#include "tensor/tensor.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-static void *piece_at(const nn_exec *e, int piece) {
-    return piece < 0 ? NULL : e->arena + e->piece[piece].offset;
-}
-
-static void resolve_values(nn_exec *e) {
-    const nn_graph *g = e->graph;
-    for (size_t v = 0; v < g->n_values; v++) {
-        nn_slot *slot = &e->slot[v];
-        const nn_value_info *info = &g->value[v];
-        slot->data = piece_at(e, slot->piece);
-        slot->grad = piece_at(e, slot->grad_piece);
-        if (info->kind == NN_KIND_PARAM) {
-            slot->data = e->weights->params + info->offset;
-            slot->grad = e->grads ? e->grads + info->offset : NULL;
-        } else if (info->kind == NN_KIND_BUFFER) {
-            slot->data = e->weights->buffers + info->offset;
-        } else if (info->kind == NN_KIND_CONSTANT) {
-            slot->data = info->constant;
-        }
-    }
-}
-
-static void resolve_steps(nn_exec *e) {
-    const nn_graph *g = e->graph;
-    for (int k = 0; k < e->n_steps; k++) {
-        nn_step *s = &e->step[k];
-        nn_io *io = &s->io;
-        *io = (nn_io){.node = s->node,
-                      .fused = s->fused,
-                      .n_fused = s->n_fused,
-                      .mode = e->options.mode,
-                      .in_half = s->plan.in_half,
-                      .out_half = s->plan.out_half,
-                      .state = s->plan.state,
-                      .out = e->slot[s->out].data,
-                      .shards = 1,
-                      .seed = e->options.seed,
-                      .save = piece_at(e, s->piece_save),
-                      .shared = piece_at(e, s->piece_shared),
-                      .factor = piece_at(e, s->piece_factor)};
-        if (s->backward)
-            io->d_out = e->slot[s->out].grad;
-        for (int i = 0; i < s->n_in; i++) {
-            nn_value v = s->in[i];
-            io->in[i] = e->slot[v].data;
-            if (g->value[v].kind == NN_KIND_BUFFER)
-                io->buffer[i] = e->slot[v].data;
-            if (!s->want_d[i])
-                continue;
-            void *extra = piece_at(e, s->piece_extra[i]);
-            io->d_in[i] = extra ? extra : e->slot[v].grad;
-            s->add_to[i] = extra ? e->slot[v].grad : NULL;
-        }
-    }
-}
 
 static assay_status list_factors(nn_exec *e) {
     assay_status status = ASSAY_OK;
@@ -74,12 +15,12 @@ static assay_status list_factors(nn_exec *e) {
         goto done;
     for (int k = 0; k < e->n_steps; k++) {
         const nn_step *s = &e->step[k];
-        bool has_params = false;
+        int params = 0;
         for (int i = 0; i < s->n_in; i++)
-            has_params |= e->graph->value[s->in[i]].kind == NN_KIND_PARAM;
-        if (!s->backward || !has_params)
+            params += e->graph->value[s->in[i]].kind == NN_KIND_PARAM;
+        if (!s->backward || params == 0)
             continue;
-        if (!s->node->op->factors)
+        if (!s->node->op->factors || params > 2)
             ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
                        "%s has parameters, but no per-example gradients",
                        s->node->op->name);
@@ -94,12 +35,33 @@ done:
 static assay_status check_options(const nn_exec_options *o) {
     if (o->batch < 1 || o->batch > 1 << 20)
         return err_set(ASSAY_E_INVALID, "a batch of %d examples", o->batch);
+    if (o->shards < 0 || o->shards > NN_MAX_SHARDS)
+        return err_set(ASSAY_E_INVALID, "a batch in %d shards; at most %d are possible",
+                       o->shards, NN_MAX_SHARDS);
     if (o->dtype != ASSAY_F32 && o->dtype != ASSAY_BF16)
         return err_set(ASSAY_E_DTYPE, "the executor computes in f32 or bf16");
     if (o->dtype == ASSAY_BF16 && !dn_bf16_runs())
         return err_set(ASSAY_E_UNSUPPORTED, "bf16 products need AVX-512; in use is %s",
                        assay_isa_name());
     return ASSAY_OK;
+}
+
+static assay_status make_arenas(nn_exec *e) {
+    assay_status status = ASSAY_OK;
+    size_t floats = e->graph->param_floats + 1, calls = (size_t)e->n_calls + 1;
+    ASSAY_TRY(mem_new(e->ctx, &e->common_arena, e->common.bytes + 64, 1));
+    for (int i = 0; i < e->n_shards; i++) {
+        nn_shard *sh = &e->shard[i];
+        ASSAY_TRY(mem_new(e->ctx, &sh->arena, e->own.bytes + 64, 1));
+        ASSAY_TRY(mem_new(e->ctx, &sh->io, calls, sizeof *sh->io));
+        if (e->options.mode == NN_TRAIN)
+            ASSAY_TRY(mem_new(e->ctx, &sh->grads, floats, sizeof *sh->grads));
+    }
+    e->grads = e->shard[0].grads;
+    ASSAY_TRY(
+        mem_new(e->ctx, &e->discard, e->graph->buffer_floats + 1, sizeof *e->discard));
+done:
+    return status;
 }
 
 assay_status nn_exec_create(nn_exec **out,
@@ -110,7 +72,6 @@ assay_status nn_exec_create(nn_exec **out,
     assay_status status = ASSAY_OK;
     nn_exec *e = NULL;
     bool *taken = NULL;
-    int *order = NULL;
     *out = NULL;
     ASSAY_TRY(check_options(options));
     ASSAY_TRY(mem_new(ctx, &e, 1, sizeof *e));
@@ -120,33 +81,25 @@ assay_status nn_exec_create(nn_exec **out,
     e->options = *options;
     e->reports = log_verbose_on(ctx, "profile");
     e->profile = e->reports || options->profile;
-    ASSAY_TRY(dn_engine_create(&e->engine, ctx));
+    (void)pthread_mutex_init(&e->team.lock, NULL);
+    (void)pthread_cond_init(&e->team.wake, NULL);
     ASSAY_TRY(mem_new(ctx, &e->slot, g->n_values + 1, sizeof *e->slot));
     ASSAY_TRY(mem_new(ctx, &e->step, g->n_nodes + 1, sizeof *e->step));
     ASSAY_TRY(mem_new(ctx, &taken, g->n_nodes + 1, sizeof *taken));
-    for (size_t v = 0; v < g->n_values; v++) {
-        e->slot[v].made = -2;
-        e->slot[v].last = e->slot[v].grad_made = e->slot[v].grad_last = -1;
-    }
+    for (size_t v = 0; v < g->n_values; v++)
+        e->slot[v].maker = e->slot[v].grad_from = -1;
     ASSAY_TRY(exec_make_steps(e, taken));
-    e->cap_pieces = (int)(2 * g->n_values + (5 + NN_MAX_INPUTS) * (size_t)e->n_steps) + 1;
-    ASSAY_TRY(mem_new(ctx, &e->piece, (size_t)e->cap_pieces, sizeof *e->piece));
-    ASSAY_TRY(exec_plan_lifetimes(e));
-    ASSAY_TRY(mem_new(ctx, &order, (size_t)e->n_pieces + 1, sizeof *order));
-    memplan_place(e->piece, e->n_pieces, order, &e->arena_bytes);
-    ASSAY_TRY(mem_new(ctx, &e->arena, e->arena_bytes + 64, 1));
-    if (options->mode == NN_TRAIN)
-        ASSAY_TRY(mem_new(ctx, &e->grads, g->param_floats + 1, sizeof(float)));
+    ASSAY_TRY(exec_make_shards(e));
+    ASSAY_TRY(exec_plan(e));
+    ASSAY_TRY(make_arenas(e));
     ASSAY_TRY(list_factors(e));
-    resolve_values(e);
-    resolve_steps(e);
+    exec_resolve(e);
     /* The caller's list is borrowed no longer than this call. */
     e->options.keep = NULL;
     *out = e;
     e = NULL;
 done:
     mem_free(ctx, taken);
-    mem_free(ctx, order);
     nn_exec_destroy(e);
     return status;
 }
@@ -162,6 +115,12 @@ static void report_profile(const nn_exec *e) {
     }
 }
 
+static void unplan(const nn_exec *e, const nn_step *s) {
+    for (int i = 0; s->plan && s->node->op->unplan && i < e->n_shards; i++)
+        s->node->op->unplan(&s->plan[i]);
+    mem_free(e->ctx, s->plan);
+}
+
 void nn_exec_destroy(nn_exec *e) {
     if (!e)
         return;
@@ -169,37 +128,45 @@ void nn_exec_destroy(nn_exec *e) {
     if (e->reports)
         report_profile(e);
     for (int k = 0; k < e->n_steps; k++)
-        if (e->step[k].node->op->unplan)
-            e->step[k].node->op->unplan(&e->step[k].plan);
-    dn_engine_destroy(e->engine);
+        unplan(e, &e->step[k]);
+    for (int i = 0; e->shard && i < e->n_shards; i++) {
+        nn_shard *sh = &e->shard[i];
+        dn_engine_destroy(sh->engine);
+        mem_free(ctx, sh->arena);
+        mem_free(ctx, sh->grads);
+        mem_free(ctx, sh->io);
+        mem_free(ctx, sh->forward_ns);
+        mem_free(ctx, sh->backward_ns);
+    }
+    (void)pthread_mutex_destroy(&e->team.lock);
+    (void)pthread_cond_destroy(&e->team.wake);
+    mem_free(ctx, e->shard);
     mem_free(ctx, e->slot);
     mem_free(ctx, e->step);
-    mem_free(ctx, e->piece);
-    mem_free(ctx, e->arena);
-    mem_free(ctx, e->grads);
+    mem_free(ctx, e->call);
+    mem_free(ctx, e->stage);
+    mem_free(ctx, e->own.piece);
+    mem_free(ctx, e->common.piece);
+    mem_free(ctx, e->common_arena);
+    mem_free(ctx, e->discard);
     mem_free(ctx, e->factor);
     mem_free(ctx, e->factor_step);
     mem_free(ctx, e);
 }
 
+static bool is_input(const nn_exec *e, nn_value v) {
+    return v >= 0 && (size_t)v < e->graph->n_values &&
+           e->graph->value[v].kind == NN_KIND_INPUT;
+}
+
 void *nn_exec_input(nn_exec *e, nn_value input) {
-    bool known = input >= 0 && (size_t)input < e->graph->n_values &&
-                 e->graph->value[input].kind == NN_KIND_INPUT;
-    return known ? e->slot[input].data : NULL;
+    return is_input(e, input) ? exec_value_at(e, &e->shard[0], input, 0) : NULL;
 }
 
 void nn_exec_set_step(nn_exec *e, uint64_t step) {
-    for (int k = 0; k < e->n_steps; k++)
-        e->step[k].io.step = step;
-}
-
-/* Phases of a step: those of the op or of one that it takes along. */
-static int phases_of(const nn_exec *e, const nn_step *s) {
-    int phases = s->node->op->phases;
-    for (int i = 0; i < s->n_fused; i++)
-        if (s->fused[i]->op->phases > phases)
-            phases = s->fused[i]->op->phases;
-    return e->options.mode == NN_TRAIN && phases > 1 ? phases : 1;
+    for (int i = 0; i < e->n_shards; i++)
+        for (int c = 0; c < e->n_calls; c++)
+            e->shard[i].io[c].step = step;
 }
 
 assay_status nn_exec_forward(nn_exec *e, int n) {
@@ -207,40 +174,34 @@ assay_status nn_exec_forward(nn_exec *e, int n) {
     if (n < 1 || n > e->options.batch)
         return err_set(ASSAY_E_INVALID, "%d examples in a batch of %d", n,
                        e->options.batch);
-    int before = dn_enter();
     e->n = 0;
-    for (int k = 0; k < e->n_steps; k++) {
-        nn_step *s = &e->step[k];
-        s->io.n = exec_step_rows(e, s, n);
-        s->io.total = s->io.n;
-        s->io.scratch = piece_at(e, s->piece_forward);
-        uint64_t since = e->profile ? os_thread_cpu_ns() : 0;
-        for (s->io.phase = 0; s->io.phase < phases_of(e, s); s->io.phase++)
-            ASSAY_TRY(s->node->op->forward(&s->io));
-        s->forward_ns += e->profile ? os_thread_cpu_ns() - since : 0;
-    }
+    exec_set_run(e, n);
+    ASSAY_TRY(exec_run(e, 0, e->n_forward_stages));
     e->n = n;
     e->examples += (uint64_t)n;
 done:
-    dn_leave(before);
     return status;
 }
 
 const float *nn_exec_value(const nn_exec *e, nn_value v) {
     bool there = v >= 0 && (size_t)v < e->graph->n_values && e->slot[v].kept;
-    return there ? e->slot[v].data : NULL;
+    return there ? exec_value_at(e, &e->shard[0], v, 0) : NULL;
 }
 
-static void add_into(void *to, const void *from, size_t count, bool half) {
-    const uint16_t *from_half = from;
-    const float *from_f32 = from;
-    if (half)
-        for (size_t i = 0; i < count; i++)
-            ((uint16_t *)to)[i] = ten_bf16(ten_from_bf16(((uint16_t *)to)[i]) +
-                                           ten_from_bf16(from_half[i]));
-    else
-        for (size_t i = 0; i < count; i++)
-            ((float *)to)[i] += from_f32[i];
+/* Describes the per-example gradients of one step: its first parameter is the weight, the
+ * second the bias. */
+static void fill_factor(nn_exec *e, nn_factor *f, const nn_step *s) {
+    int params = 0;
+    *f = (nn_factor){.node = s->node->index, .n = e->n};
+    for (int i = 0; i < s->n_in; i++) {
+        const nn_value_info *v = &e->graph->value[s->in[i]];
+        if (v->kind != NN_KIND_PARAM)
+            continue;
+        *(params == 0 ? &f->weight_offset : &f->bias_offset) = v->offset;
+        *(params == 0 ? &f->weight_count : &f->bias_count) = v->count;
+        params++;
+    }
+    s->node->op->factors(&e->shard[0].io[s->end[NN_PASS_BACKWARD]], f);
 }
 
 assay_status nn_exec_backward(nn_exec *e, const float *seed) {
@@ -249,45 +210,13 @@ assay_status nn_exec_backward(nn_exec *e, const float *seed) {
         return err_set(ASSAY_E_INVALID, "this executor was made without a backward pass");
     if (e->n == 0)
         return err_set(ASSAY_E_INVALID, "backward needs a forward pass before it");
-    int before = dn_enter();
-    const nn_value_info *value = e->graph->value;
-    const nn_slot *target = &e->slot[e->options.target];
-    if (target->grad)
-        memcpy(target->grad, seed,
-               (size_t)nn_shape_elements(&value[e->options.target].shape, e->n) * 4);
-    for (int k = e->n_steps; k-- > 0;) {
-        nn_step *s = &e->step[k];
-        if (!s->backward)
-            continue;
-        s->io.scratch = piece_at(e, s->piece_backward);
-        uint64_t since = e->profile ? os_thread_cpu_ns() : 0;
-        for (s->io.phase = 0; s->io.phase < phases_of(e, s); s->io.phase++)
-            ASSAY_TRY(s->node->op->backward(&s->io));
-        s->backward_ns += e->profile ? os_thread_cpu_ns() - since : 0;
-        for (int i = 0; i < s->n_in; i++)
-            if (s->add_to[i]) {
-                const nn_value_info *v = &value[s->in[i]];
-                add_into(s->add_to[i], s->io.d_in[i],
-                         (size_t)nn_shape_elements(&v->shape, e->n),
-                         e->slot[s->in[i]].half);
-            }
-    }
-    for (int i = 0; i < e->n_factors; i++) {
-        const nn_step *s = &e->step[e->factor_step[i]];
-        nn_factor *f = &e->factor[i];
-        *f = (nn_factor){.node = s->node->index, .n = e->n};
-        for (int k = 1; k < s->n_in && k < 3; k++) {
-            const nn_value_info *v = &value[s->in[k]];
-            if (v->kind != NN_KIND_PARAM)
-                continue;
-            *(k == 1 ? &f->weight_offset : &f->bias_offset) = v->offset;
-            *(k == 1 ? &f->weight_count : &f->bias_count) = v->count;
-        }
-        s->node->op->factors(&s->io, f);
-    }
+    e->seed = seed;
+    ASSAY_TRY(exec_run(e, e->n_forward_stages, e->n_stages));
+    for (int i = 0; i < e->n_factors; i++)
+        fill_factor(e, &e->factor[i], &e->step[e->factor_step[i]]);
     e->n = 0; /* what forward left has been overwritten */
 done:
-    dn_leave(before);
+    e->seed = NULL;
     return status;
 }
 
@@ -296,9 +225,7 @@ float *nn_exec_grads(nn_exec *e) {
 }
 
 const float *nn_exec_input_grad(const nn_exec *e, nn_value input) {
-    bool there = input >= 0 && (size_t)input < e->graph->n_values &&
-                 e->graph->value[input].kind == NN_KIND_INPUT;
-    return there ? e->slot[input].grad : NULL;
+    return is_input(e, input) ? exec_grad_at(e, &e->shard[0], input) : NULL;
 }
 
 int nn_exec_factor_count(const nn_exec *e) {
@@ -317,9 +244,11 @@ int nn_exec_rows(const nn_exec *e) {
 nn_exec_row nn_exec_row_at(const nn_exec *e, int i) {
     assert(i >= 0 && i < e->n_steps);
     const nn_step *s = &e->step[i];
-    nn_exec_row row = {.op = s->node->op->name,
-                       .forward_ns = s->forward_ns,
-                       .backward_ns = s->backward_ns};
+    nn_exec_row row = {.op = s->node->op->name};
+    for (int k = 0; k < e->n_shards; k++) {
+        row.forward_ns += e->shard[k].forward_ns[i];
+        row.backward_ns += e->shard[k].backward_ns[i];
+    }
     size_t at = (size_t)snprintf(row.name, sizeof row.name, "%s", row.op);
     for (int k = 0; k < s->n_fused && at < sizeof row.name; k++)
         at += (size_t)snprintf(row.name + at, sizeof row.name - at, "+%s",

@@ -1,8 +1,12 @@
 /* The executor: plans memory once, creates library primitives once, then runs steps that
  * allocate nothing. One executor is used by one thread at a time; many may run side by
- * side on one graph and on one set of weights (read-only in evaluation). Single-threaded
- * inside: bit-equal results at any thread count follow; a fleet runs one executor per
- * core. */
+ * side on one graph and on one set of weights (read-only in evaluation).
+ *
+ * A batch is cut into shards by sizes alone, and each shard is computed by one thread
+ * from end to end. Gradients are added up in the shards' order, so that results are the
+ * same to the bit at any number of threads; they are not the same at another number of
+ * shards. A fleet runs one executor with one shard per core, a single model one executor
+ * with several (`threads`). */
 #ifndef NN_EXEC_H
 #define NN_EXEC_H
 
@@ -25,8 +29,15 @@ typedef struct nn_exec_options {
     nn_value target;   /* the value backward starts from (per example [N]); -1: none */
     assay_dtype dtype; /* ASSAY_F32, or ASSAY_BF16: products of convolutions take their
                           operands rounded to bf16 and add up in f32; values stay f32 */
-    uint64_t seed;     /* of ops that draw; see nn_exec_set_step */
-    bool profile;      /* measure every step: nn_exec_row_at */
+    int shards;        /* that a batch is cut into: 0 as sizes suggest (64 examples, at
+                          most 8), 1 for fleets; one where the whole batch is wanted at once,
+                          and in NN_CAPTURE */
+    int threads;   /* of the context that may take part; 0 and 1: the caller's alone */
+    size_t memory; /* bytes that nn_exec_arena_bytes may be, 0: any. If it would be
+                      more, parts of forward are computed again before backward; the
+                      results are the same to the bit. NOMEM names the least possible */
+    uint64_t seed; /* of ops that draw; see nn_exec_set_step */
+    bool profile;  /* measure every step: nn_exec_row_at */
 } nn_exec_options;
 
 /* `weights` is borrowed; its arrays may change between runs (optimizer steps). */
@@ -107,7 +118,8 @@ typedef struct nn_exec_row {
 int nn_exec_rows(const nn_exec *e);
 nn_exec_row nn_exec_row_at(const nn_exec *e, int i);
 
-/* Bytes of the planned memory, and what it would be if no two pieces shared a place. */
+/* Bytes of the planned memory of all shards (with gradients of parameters beyond the
+ * first shard's), and what it would be if no two pieces shared a place. */
 size_t nn_exec_arena_bytes(const nn_exec *e);
 size_t nn_exec_unshared_bytes(const nn_exec *e);
 

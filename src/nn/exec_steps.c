@@ -106,6 +106,7 @@ static void make_steps(nn_exec *e, bool *taken) {
             taken[chain[i]->index] = true;
         }
         s->n_fused = fused;
+        e->slot[s->out].maker = e->n_steps - 1;
     }
 }
 
@@ -134,30 +135,25 @@ static void mark_halves(nn_exec *e) {
     }
 }
 
-/* ---- gradients: when they come and go ---- */
-
 static void mark_gradients(nn_exec *e) {
     const nn_graph *g = e->graph;
     const nn_exec_options *o = &e->options;
     if (o->mode == NN_EVAL || o->target < 0)
         return;
     /* Backward runs where the target's gradient arrives and somebody wants it. */
-    e->slot[o->target].grad_made =
-        e->n_steps; /* written before the first backward step */
+    e->slot[o->target].grad_from = e->n_steps;
     for (int k = e->n_steps; k-- > 0;) {
         nn_step *s = &e->step[k];
-        int now = 2 * e->n_steps - 1 - k;
-        nn_slot *out = &e->slot[s->out];
-        s->backward = out->grad_made >= 0 && out->wants_grad;
+        const nn_slot *out = &e->slot[s->out];
+        s->backward = out->grad_from >= 0 && out->wants_grad;
         if (!s->backward)
             continue;
-        out->grad_last = now;
         for (int i = 0; i < s->n_in; i++) {
             nn_slot *in = &e->slot[s->in[i]];
             bool param = g->value[s->in[i]].kind == NN_KIND_PARAM;
             s->want_d[i] = in->wants_grad && !(param && o->mode != NN_TRAIN);
-            if (s->want_d[i] && in->grad_made < 0)
-                in->grad_made = in->grad_last = now;
+            if (s->want_d[i] && in->grad_from < 0)
+                in->grad_from = k;
         }
     }
 }

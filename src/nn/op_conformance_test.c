@@ -171,14 +171,15 @@ static void feed(const rig *r, nn_exec *e) {
     }
 }
 
-static nn_exec *run(const rig *r, nn_mode mode, assay_dtype dtype) {
+static nn_exec *run(const rig *r, nn_mode mode, assay_dtype dtype, int shards) {
     nn_exec *e;
     nn_exec_options o = {.mode = mode,
                          .batch = r->c->batch,
                          .keep = r->in,
                          .n_keep = r->c->n_inputs,
                          .target = r->out,
-                         .dtype = dtype};
+                         .dtype = dtype,
+                         .shards = shards};
     ok(nn_exec_create(&e, r->ctx, r->graph, (nn_weights *)&r->weights, &o));
     feed(r, e);
     ok(nn_exec_forward(e, r->c->n));
@@ -228,11 +229,12 @@ static void reference(const rig *r, bool training, double *out, double **d) {
                      d ? r->d_out : NULL, d ? d : none);
 }
 
-static void check_mode(const rig *r, nn_mode mode, assay_dtype dtype, double tolerance) {
+static void
+check_mode(const rig *r, nn_mode mode, assay_dtype dtype, int shards, double tolerance) {
     double *out = doubles(r->out_count), *d[NN_MAX_INPUTS] = {0};
     float *seed = seed_of(r);
     reference(r, mode == NN_TRAIN, out, d);
-    nn_exec *e = run(r, mode, dtype);
+    nn_exec *e = run(r, mode, dtype, shards);
     float *room = calloc(r->out_count + 1, sizeof *room);
     assert_non_null(room);
     near(r, "out", output_of(r, e, room), out, r->out_count, -1, tolerance);
@@ -302,7 +304,7 @@ static void check_factors(const rig *r) {
     double *out = doubles(r->out_count), *d[NN_MAX_INPUTS] = {0};
     float *seed = seed_of(r);
     reference(r, false, out, d);
-    nn_exec *e = run(r, NN_CAPTURE, ASSAY_F32);
+    nn_exec *e = run(r, NN_CAPTURE, ASSAY_F32, 1);
     ok(nn_exec_backward(e, seed));
     assert_null(nn_exec_grads(e));
     assert_int_equal(nn_exec_factor_count(e), 1);
@@ -353,12 +355,17 @@ static void every_case(void (*check)(rig *r)) {
 }
 
 static void case_f32(rig *r) {
-    check_mode(r, NN_TRAIN, ASSAY_F32, 2e-5);
-    check_mode(r, NN_EVAL, ASSAY_F32, 2e-5);
-    check_mode(r, NN_CAPTURE, ASSAY_F32, 2e-5);
+    check_mode(r, NN_TRAIN, ASSAY_F32, 1, 2e-5);
+    check_mode(r, NN_EVAL, ASSAY_F32, 1, 2e-5);
+    check_mode(r, NN_CAPTURE, ASSAY_F32, 1, 2e-5);
+}
+static void case_shards(rig *r) {
+    for (int shards = 2; shards <= 3; shards++)
+        check_mode(r, NN_TRAIN, ASSAY_F32, shards, 2e-5);
+    check_mode(r, NN_EVAL, ASSAY_F32, 2, 2e-5);
 }
 static void case_bf16(rig *r) {
-    check_mode(r, NN_TRAIN, ASSAY_BF16, 2e-2);
+    check_mode(r, NN_TRAIN, ASSAY_BF16, 1, 2e-2);
 }
 static void case_differences(rig *r) {
     check_differences(r, true);
@@ -371,6 +378,10 @@ static void case_factors(rig *r) {
 static void f32_agrees_with_the_reference(void **state) {
     (void)state;
     every_case(case_f32);
+}
+static void shards_agree_with_the_reference(void **state) {
+    (void)state;
+    every_case(case_shards);
 }
 static void bf16_is_near_the_reference(void **state) {
     (void)state;
@@ -392,6 +403,7 @@ static void examples_add_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_agrees_with_the_reference),
+        cmocka_unit_test(shards_agree_with_the_reference),
         cmocka_unit_test(bf16_is_near_the_reference),
         cmocka_unit_test(reference_agrees_with_differences),
         cmocka_unit_test(examples_add_up),

@@ -44,7 +44,8 @@ static assay_status worker_ready(predict *p, predict_worker *w) {
                                .keep = keep,
                                .n_keep = p->penultimate ? 2 : 1,
                                .target = -1,
-                               .dtype = ASSAY_F32};
+                               .dtype = ASSAY_F32,
+                               .shards = 1};
     ASSAY_TRY(mem_new(p->ctx, &w->mirrored, p->each, 1));
     ASSAY_TRY(
         mem_new(p->ctx, &w->other, (size_t)p->model->card.classes, sizeof *w->other));

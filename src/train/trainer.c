@@ -236,7 +236,8 @@ static assay_status start(trainer *t) {
                                .keep = &t->model.zoo.logits,
                                .n_keep = 1,
                                .target = t->model.zoo.loss,
-                               .dtype = half ? ASSAY_BF16 : ASSAY_F32};
+                               .dtype = half ? ASSAY_BF16 : ASSAY_F32,
+                               .shards = 1};
     ASSAY_TRY(
         nn_exec_create(&t->exec, t->ctx, t->model.zoo.graph, &t->model.weights, &o));
     ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batch, sizeof *t->seed));
