@@ -1,0 +1,21 @@
+/* reduce_mean: the mean over some axes. */
+#include "nn/reduce.h"
+
+static double value(const reduce_members *x) {
+    double y = 0;
+    for (int64_t i = 0; i < x->count; i++)
+        y += reduce_at(x, i);
+    return y / (double)x->count;
+}
+
+static double slope(const reduce_members *x, double y, int64_t i) {
+    (void)y, (void)i;
+    return 1 / (double)x->count;
+}
+
+static const reduction family = {REDUCE_MEAN, value, slope};
+
+const nn_op_def assay_op_reduce_mean = {
+    REDUCE_OP,         .name = "reduce_mean", .summary = "the mean over some axes",
+    .family = &family, .cases = reduce_cases,
+};
