@@ -423,15 +423,13 @@ reference_at(const nn_node *node, const binary *f, double a, double b, double sl
     return y;
 }
 
-void binary_reference(const nn_node *node,
-                      int n,
-                      bool training,
-                      const double *const *in,
-                      double *out,
-                      const double *d_out,
-                      double *const *d_in) {
-    (void)training;
-    const binary *f = node->op->family;
+void binary_reference_as(const nn_node *node,
+                         const binary *f,
+                         int n,
+                         const double *const *in,
+                         double *out,
+                         const double *d_out,
+                         double *const *d_in) {
     const nn_shape *shape = &node->out_shape;
     int64_t to[NN_MAX_DIMS], from[2][NN_MAX_DIMS];
     nn_strides(shape, node->out_layout, to);
@@ -459,4 +457,15 @@ void binary_reference(const nn_node *node,
             if (d_in[k])
                 d_in[k][get[k]] += d_out[put] * slope[k];
     }
+}
+
+void binary_reference(const nn_node *node,
+                      int n,
+                      bool training,
+                      const double *const *in,
+                      double *out,
+                      const double *d_out,
+                      double *const *d_in) {
+    (void)training;
+    binary_reference_as(node, node->op->family, n, in, out, d_out, d_in);
 }

@@ -138,6 +138,13 @@ void binary_reference(const nn_node *node,
                       double *out,
                       const double *d_out,
                       double *const *d_in);
+void binary_reference_as(const nn_node *node,
+                         const binary *f,
+                         int n,
+                         const double *const *in,
+                         double *out,
+                         const double *d_out,
+                         double *const *d_in);
 /* Equal shapes, rows, scalars, both sides repeating, static; floats and integers. */
 extern const nn_op_case binary_cases[], binary_cases_positive[], binary_cases_bool[];
 
