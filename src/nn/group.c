@@ -3,6 +3,8 @@
  * is a mean and 1/sd per example and channel. */
 #include "nn/group.h"
 
+#include "nn/mixed.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +35,7 @@ assay_status group_plan(nn_plan *p) {
     size_t c = channels_of(p->node), batch = (size_t)p->batch;
     p->save_bytes = 2 * c * batch * sizeof(float);
     p->forward_scratch = 2 * c * sizeof(double);
-    p->backward_scratch = 4 * c * sizeof(double) + 3 * c * sizeof(float);
+    p->backward_scratch = 4 * c * sizeof(double) + 6 * c * sizeof(float);
     p->backward_reads = 1u << X | 1u << SCALE | 1u << SHIFT;
     p->factor_bytes = 2 * c * batch * sizeof(float);
     return ASSAY_OK;
@@ -45,6 +47,17 @@ static bn_affine affine_of(const nn_io *io, size_t i) {
     const float *mean = (const float *)io->save + 2 * c * i;
     bn_affine a = {mean, mean + c, io->in[SCALE], io->in[SHIFT]};
     return a;
+}
+
+/* The kernels for how x and y lie; an element of either. */
+static const image_kernels *kernels_of(const nn_io *io) {
+    return nn_kernels_get()->image[io->in_half & 1][io->out_half];
+}
+static size_t x_bytes(const nn_io *io) {
+    return io->in_half & 1 ? 2 : 4;
+}
+static size_t y_bytes(const nn_io *io) {
+    return io->out_half ? 2 : 4;
 }
 
 /* Merges the channels of each group: all have the same number of pixels. */
@@ -70,26 +83,27 @@ static void merge(float *mean,
 }
 
 void group_forward(nn_io *io, int64_t groups) {
-    const image_kernels *k = nn_kernels_get()->image[0][0];
+    const image_kernels *k = kernels_of(io);
     size_t c = channels_of(io->node), pixels = pixels_of(io->node), each = c * pixels;
     double eps = nn_attr_f(io->node, "eps", 1e-5), *sum = io->scratch;
     for (size_t i = 0; i < (size_t)io->n; i++) {
-        const float *x = (const float *)io->in[X] + i * each;
+        const void *x = (const uint8_t *)io->in[X] + i * each * x_bytes(io);
         float *mean = (float *)io->save + 2 * c * i;
         memset(sum, 0, 2 * c * sizeof *sum);
         k->moments(sum, sum + c, x, 0, pixels, c);
         merge(mean, mean + c, sum, c, (size_t)groups, (double)pixels, eps);
         bn_affine a = affine_of(io, i);
-        k->bn((float *)io->out + i * each, x, &a, pixels, c, false);
+        k->bn((uint8_t *)io->out + i * each * y_bytes(io), x, &a, pixels, c, false);
     }
 }
 
 /* d_x = invstd (scale d_y - mean over the group of (scale d_y)
  *                         - xhat times that of (scale d_y xhat)); sum as bn_back_sums
- * gives it. `line`: 3 c floats of scratch. */
-static void pull_back(float *d_x,
-                      const float *d_y,
-                      const float *x,
+ * gives it. `line`: 6 c floats of scratch. */
+static void pull_back(const nn_io *io,
+                      uint8_t *d_x,
+                      const uint8_t *d_y,
+                      const uint8_t *x,
                       const bn_affine *a,
                       const double *sum,
                       float *line,
@@ -98,6 +112,8 @@ static void pull_back(float *d_x,
                       size_t groups) {
     size_t part = c / groups;
     float *gain = line, *flat = line + c, *slope = line + 2 * c;
+    float *row_x = line + 3 * c, *row_d = line + 4 * c, *row_out = line + 5 * c;
+    bool x_half = io->in_half & 1;
     for (size_t first = 0; first < c; first += part) {
         double s0 = 0, s1 = 0, count = (double)(part * pixels);
         for (size_t k = first; k < first + part; k++) {
@@ -110,21 +126,26 @@ static void pull_back(float *d_x,
             slope[k] = (float)(s1 * (double)a->invstd[k] * (double)a->invstd[k]);
         }
     }
-    for (size_t p = 0; p < pixels; p++, d_x += c, d_y += c, x += c)
+    for (size_t p = 0; p < pixels; p++) {
+        mixed_copy(row_x, false, x + p * c * x_bytes(io), x_half, c);
+        mixed_copy(row_d, false, d_y + p * c * y_bytes(io), io->out_half, c);
         for (size_t k = 0; k < c; k++)
-            d_x[k] = d_y[k] * gain[k] - (flat[k] + (x[k] - a->mean[k]) * slope[k]);
+            row_out[k] =
+                row_d[k] * gain[k] - (flat[k] + (row_x[k] - a->mean[k]) * slope[k]);
+        mixed_copy(d_x + p * c * x_bytes(io), x_half, row_out, false, c);
+    }
 }
 
 void group_backward(nn_io *io, int64_t groups) {
-    const image_kernels *kernels = nn_kernels_get()->image[0][0];
+    const image_kernels *kernels = kernels_of(io);
     size_t c = channels_of(io->node), pixels = pixels_of(io->node), each = c * pixels;
     double *sum = io->scratch, *total = sum + 2 * c;
     float *line = (float *)(total + 2 * c);
     float *scale = io->factor, *shift = scale ? scale + c * (size_t)io->n : NULL;
     memset(total, 0, 2 * c * sizeof *total);
     for (size_t i = 0; i < (size_t)io->n; i++) {
-        const float *x = (const float *)io->in[X] + i * each;
-        const float *d_y = (const float *)io->d_out + i * each;
+        const uint8_t *x = (const uint8_t *)io->in[X] + i * each * x_bytes(io);
+        const uint8_t *d_y = (const uint8_t *)io->d_out + i * each * y_bytes(io);
         bn_affine a = affine_of(io, i);
         memset(sum, 0, 2 * c * sizeof *sum);
         kernels->bn_back_sums(sum, d_y, x, NULL, &a, pixels, c, false);
@@ -135,8 +156,8 @@ void group_backward(nn_io *io, int64_t groups) {
             scale[i * c + k] = (float)sum[c + k];
         }
         if (io->d_in[X])
-            pull_back((float *)io->d_in[X] + i * each, d_y, x, &a, sum, line, pixels, c,
-                      (size_t)groups);
+            pull_back(io, (uint8_t *)io->d_in[X] + i * each * x_bytes(io), d_y, x, &a,
+                      sum, line, pixels, c, (size_t)groups);
     }
     for (size_t k = 0; k < c; k++) {
         if (io->d_in[SHIFT])
