@@ -33,8 +33,6 @@ assay_status reduce_infer(nn_node *node) {
             return status;
     }
     unsigned mask = reduced(node);
-    if ((mask & 1) && nn_shape_open(in))
-        return nn_op_bad_shape(node, 0, "the batch can't be reduced");
     bool keep = nn_attr_i(node, "keepdims", 1) != 0;
     node->out_shape = (nn_shape){0};
     for (int d = 0; d < in->ndim; d++)
@@ -63,11 +61,12 @@ static int64_t out_count(const nn_node *node, int n) {
     return nn_shape_elements(&node->out_shape, n);
 }
 
-static int64_t share(const nn_node *node) {
+/* Elements that become one. */
+static int64_t share(const nn_node *node, int n) {
     unsigned mask = reduced(node);
     int64_t count = 1;
     for (int d = 0; d < node->in_shape[0].ndim; d++)
-        count *= mask >> d & 1 ? node->in_shape[0].dim[d] : 1;
+        count *= mask >> d & 1 ? strided_size(&node->in_shape[0], d, n) : 1;
     return count;
 }
 
@@ -189,7 +188,7 @@ assay_status reduce_forward(nn_io *io) {
                        dtype, r.to_step, n);
             see(&s, kind, r.from + i * r.from_step, r.from_step, x, n);
         }
-    seen_end(&s, kind, count, (double)share(node));
+    seen_end(&s, kind, count, (double)share(node, io->n));
     num_from_f64(io->out, node->out_dtype, s.a, (size_t)count);
     return ASSAY_OK;
 }
@@ -228,7 +227,7 @@ slope_of(const nn_io *io, reduce_kind kind, const seen *s, int64_t from, int64_t
     case REDUCE_SUM:
         return 1;
     case REDUCE_MEAN:
-        share_of = (double)share(io->node);
+        share_of = (double)share(io->node, io->n);
         return 1 / share_of;
     case REDUCE_MAX:
     case REDUCE_MIN:
@@ -296,10 +295,10 @@ void reduce_reference(const nn_node *node,
     unsigned mask = reduced(node);
     nn_strides(s, node->in_layout[0], own);
     nn_strides(&node->out_shape, node->out_layout, outs);
-    reduce_members x = {.x = in[0], .count = share(node)};
+    reduce_members x = {.x = in[0], .count = share(node, n)};
     for (int d = 0; d < s->ndim; d++)
         if (mask >> d & 1) {
-            x.dim[x.ndim] = s->dim[d];
+            x.dim[x.ndim] = strided_size(s, d, n);
             x.stride[x.ndim++] = own[d];
         }
     for (int64_t o = 0; o < count; o++) {
@@ -352,6 +351,13 @@ void reduce_reference(const nn_node *node,
                                 .in = {{KIND, {4, {0, 3, 4, 5}}}},                       \
                                 .attr = {DROPPED, AXES(1)},                              \
                                 .n_attrs = 2},                                           \
+                               {.name = "the batch",                                     \
+                                .batch = 4,                                              \
+                                .n = 3,                                                  \
+                                .n_inputs = 1,                                           \
+                                .in = {{KIND, {3, {0, 4, 2}}}},                          \
+                                .attr = {AXES(0, 2)},                                    \
+                                .n_attrs = 1},                                           \
                                {.name = "all of a static one",                           \
                                 .batch = 1,                                              \
                                 .n = 1,                                                  \

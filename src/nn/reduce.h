@@ -2,9 +2,9 @@
  * each keeps of the elements it has seen, how it ends, and the slopes, in reduce.c by
  * kind; an op's file names its kind and its rule in float64.
  *
- * Attributes: "axes" (negative: from the end; default: all), "keepdims" (default 1). The
- * batch is no axis that can be reduced. Everything is added up in f64, so integers are
- * exact up to 2^53. */
+ * Attributes: "axes" (negative: from the end; default: all), "keepdims" (default 1). Over
+ * the batch it is one number of all examples, so the executor runs them in one shard.
+ * Everything is added up in f64, so integers are exact up to 2^53. */
 #ifndef NN_REDUCE_H
 #define NN_REDUCE_H
 

@@ -20,7 +20,8 @@ static const binary family = {.kind = BINARY_ADD, .at = at, .whole = whole};
 static bool alike(const nn_node *node) {
     return node->out_dtype == ASSAY_F32 &&
            nn_shape_equal(&node->in_shape[0], &node->in_shape[1]) &&
-           node->in_layout[0] == node->in_layout[1];
+           node->in_layout[0] == node->out_layout &&
+           node->in_layout[1] == node->out_layout;
 }
 
 static size_t count_of(const nn_io *io) {
@@ -50,7 +51,7 @@ const nn_op_def assay_op_add = {
     .summary = "the sum of two values",
     .min_inputs = 2,
     .max_inputs = 2,
-    .layout = NN_ANY,
+    .layout = NN_IMAGES, /* norms that add in their own pass count on it */
     .dtypes = NUM_ALL,
     .half_in = 3,
     .half_out = true,
