@@ -1,0 +1,29 @@
+/* How exact the gradients of a whole network are: the executor in f32 against the float64
+ * reference, on one batch of random data. What PyTorch's own f32 error is on the same
+ * weights and data, bench/gradients_torch.py records in bench/gradients.json. */
+#ifndef TRAIN_GRADIENT_CHECK_H
+#define TRAIN_GRADIENT_CHECK_H
+
+#include "zoo/zoo.h"
+
+typedef struct gradient_check {
+    assay_ctx *ctx;
+    zoo_model zoo;
+    nn_weights weights;
+    int batch;
+    float *images;           /* [batch,H,W,C], of models of images */
+    int32_t *tokens;         /* [batch,T], of models of tokens */
+    int32_t *labels;         /* [batch] or [batch,T] */
+    size_t each, label_each; /* numbers of an example */
+    double *ours, *exact;    /* [parameters]: gradients of the mean loss */
+    double error;            /* |ours - exact| / |exact|, 2-norms over all parameters */
+} gradient_check;
+
+/* Builds one of the networks of train/bench_nets.h with weights and data from `seed` and
+ * computes both gradients. @errors as bench_net_build, NOMEM   @cost the reference is
+ * plain C: seconds to a minute */
+ASSAY_MUST_CHECK assay_status gradient_check_run(
+    gradient_check *out, assay_ctx *ctx, const char *name, int batch, uint64_t seed);
+void gradient_check_free(gradient_check *c); /* accepts a zeroed one */
+
+#endif

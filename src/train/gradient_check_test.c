@@ -1,0 +1,41 @@
+/* The gradients of whole networks: at most twice as far from float64 as PyTorch's f32 is
+ * on the same weights and data (bench/gradients.json). The larger ones: bench/gradients.
+ */
+#include "train/gradient_check.h"
+
+#include "base/json.h"
+#include "base/testing.h"
+
+static void as_exact_as_pytorch(void **state) {
+    (void)state;
+    static const char *const names[] = {"mlp", "cnn"};
+    assay_ctx *ctx = test_ctx(1);
+    size_t bytes;
+    uint8_t *text = test_get(ctx, ASSAY_SOURCE_DIR "/bench/gradients.json", &bytes);
+    json_doc *doc;
+    assert_ok(json_parse(&doc, ctx, (const char *)text, bytes));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const json_val *row =
+            json_at(json_get(json_get(json_root(doc), "nets"), names[i]), 0);
+        double pytorch = json_get_num(json_get(row, "f32_error"), 0);
+        int batch = (int)json_get_int(json_get(row, "batch"), 0);
+        uint64_t seed = (uint64_t)json_get_int(json_get(row, "seed"), 0);
+        assert_true(pytorch > 0 && batch > 0);
+        gradient_check c;
+        assert_ok(gradient_check_run(&c, ctx, names[i], batch, seed));
+        if (!(c.error > 0 && c.error <= 2 * pytorch))
+            print_error("%s: %g, PyTorch %g\n", names[i], c.error, pytorch);
+        assert_true(c.error > 0 && c.error <= 2 * pytorch);
+        gradient_check_free(&c);
+    }
+    json_doc_destroy(doc);
+    mem_free(ctx, text);
+    assay_ctx_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_exact_as_pytorch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
