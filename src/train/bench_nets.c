@@ -6,7 +6,13 @@
 
 #include <string.h>
 
-enum { CLASSES = 10, MANY_CLASSES = 1000, LARGE_SIDE = 64, VOCABULARY = 65, CONTEXT = 128 };
+enum {
+    CLASSES = 10,
+    MANY_CLASSES = 1000,
+    LARGE_SIDE = 64,
+    VOCABULARY = 65,
+    CONTEXT = 128
+};
 
 static assay_status build_mlp(zoo_model *m) {
     assay_status status = ASSAY_OK;
@@ -43,8 +49,7 @@ static const zoo_model_def own[] = {
     {.name = "cnn", .build = build_cnn, .least_side = 4},
 };
 
-assay_status
-bench_net_build(zoo_model *out, assay_ctx *ctx, const char *name, int size) {
+assay_status bench_net_build(zoo_model *out, assay_ctx *ctx, const char *name, int size) {
     zoo_config config = {.classes = CLASSES, .channels = 3, .height = 32, .width = 32};
     if (size) {
         config.height = config.width = size;

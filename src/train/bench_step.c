@@ -89,6 +89,7 @@ static assay_status start(bench *b) {
                                .batch = b->o.batch,
                                .target = b->zoo.loss,
                                .dtype = b->dtype,
+                               .threads = assay_ctx_threads(b->ctx),
                                .seed = b->o.seed,
                                .profile = true};
     ASSAY_TRY(nn_exec_create(&b->exec, b->ctx, g, &b->weights, &o));
@@ -125,9 +126,9 @@ static assay_status measure(bench *b) {
     }
     b->optimizer_ns = 0;
     uint64_t began = os_now_ns();
-    while (b->steps < MOST_STEPS &&
-           (b->steps < LEAST_STEPS ||
-            1e-9 * (double)(os_now_ns() - began) < b->o.seconds)) {
+    while (
+        b->steps < MOST_STEPS &&
+        (b->steps < LEAST_STEPS || 1e-9 * (double)(os_now_ns() - began) < b->o.seconds)) {
         ASSAY_TRY(ctx_check(b->ctx));
         uint64_t wall = os_now_ns(), cpu = os_cpu_ns();
         ASSAY_TRY(step(b));

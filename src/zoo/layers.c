@@ -48,10 +48,8 @@ static void count(zoo_model *m, nn_value input, double flop) {
         m->flop_input += flop;
 }
 
-assay_status zoo_conv_of(zoo_model *m,
-                         nn_value *x,
-                         const char *name,
-                         const zoo_conv_shape *shape) {
+assay_status
+zoo_conv_of(zoo_model *m, nn_value *x, const char *name, const zoo_conv_shape *shape) {
     assay_status status = ASSAY_OK;
     const nn_shape in = nn_graph_shape(m->graph, *x);
     const int64_t k = shape->kernel;
@@ -176,8 +174,8 @@ zoo_linear_plain(zoo_model *m, nn_value *x, const char *name, int64_t width) {
     return linear(m, x, name, width, false);
 }
 
-assay_status zoo_embedding(
-    zoo_model *m, nn_value *x, const char *name, int64_t rows, int64_t width) {
+assay_status
+zoo_embedding(zoo_model *m, nn_value *x, const char *name, int64_t rows, int64_t width) {
     assay_status status = ASSAY_OK;
     nn_value v[2] = {*x};
     ASSAY_TRY(param(m, &v[1], name, "weight", (nn_shape){2, {rows, width}},

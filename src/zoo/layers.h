@@ -55,8 +55,8 @@ ASSAY_MUST_CHECK assay_status zoo_linear_plain(zoo_model *m,
 /* ---- of tokens: [0,T,C] ---- */
 
 /* Rows of a table [rows, width] by number. */
-ASSAY_MUST_CHECK assay_status zoo_embedding(
-    zoo_model *m, nn_value *x, const char *name, int64_t rows, int64_t width);
+ASSAY_MUST_CHECK assay_status
+zoo_embedding(zoo_model *m, nn_value *x, const char *name, int64_t rows, int64_t width);
 /* *x + a trained vector for each of its places. */
 ASSAY_MUST_CHECK assay_status zoo_positions(zoo_model *m, nn_value *x, const char *name);
 ASSAY_MUST_CHECK assay_status zoo_layer_norm(zoo_model *m, nn_value *x, const char *name);

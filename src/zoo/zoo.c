@@ -68,8 +68,8 @@ static assay_status add_inputs(zoo_model *m, bool tokens) {
     else
         ASSAY_TRY(nn_graph_input(m->graph, "images", ASSAY_F32, images, &m->images));
     m->flat = m->images;
-    ASSAY_TRY(nn_graph_input(m->graph, "labels", ASSAY_I32, tokens ? line : one,
-                             &m->labels));
+    ASSAY_TRY(
+        nn_graph_input(m->graph, "labels", ASSAY_I32, tokens ? line : one, &m->labels));
 done:
     return status;
 }

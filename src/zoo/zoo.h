@@ -22,8 +22,8 @@ typedef struct zoo_model {
     nn_value images; /* or tokens: what is fed */
     nn_value flat;   /* the same, flattened, where a layer did that */
     nn_value labels, penultimate, logits, loss, margin;
-    double flop; /* of one example's forward pass: convolutions and matrix products;
-                    attention counted in full, also where it is causal */
+    double flop;       /* of one example's forward pass: convolutions and matrix products;
+                          attention counted in full, also where it is causal */
     double flop_input; /* of those that read the input: its gradient is not asked for */
 } zoo_model;
 

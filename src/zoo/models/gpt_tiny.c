@@ -1,7 +1,8 @@
-/* gpt-tiny: a transformer that predicts the next token, 4 layers of 4 heads and a width of
- * 128 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners": norms
- * before each part and behind the last, learned positions). Names are those of GPT-2 as
- * written with linear layers; the head is not tied to the embedding and has a bias. */
+/* gpt-tiny: a transformer that predicts the next token, 4 layers of 4 heads and a width
+ * of 128 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners":
+ * norms before each part and behind the last, learned positions). Names are those of
+ * GPT-2 as written with linear layers; the head is not tied to the embedding and has a
+ * bias. */
 #include "zoo/layers.h"
 
 #include <stdio.h>

@@ -13,8 +13,8 @@ static void name_put(char out[NAME], const char *block, const char *part) {
 }
 
 /* Two convolutions beside a shortcut, which is a 1x1 convolution where shapes differ. */
-static assay_status
-add_block(zoo_model *m, nn_value *x, const char *block, int64_t channels, int64_t stride) {
+static assay_status add_block(
+    zoo_model *m, nn_value *x, const char *block, int64_t channels, int64_t stride) {
     assay_status status = ASSAY_OK;
     nn_value shortcut = *x;
     char name[NAME];
@@ -50,7 +50,8 @@ static assay_status build(zoo_model *m) {
         for (int block = 0; block < BLOCKS; block++) {
             char name[NAME / 2];
             (void)snprintf(name, sizeof name, "layer%d.%d", stage + 1, block);
-            ASSAY_TRY(add_block(m, &x, name, 64 << stage, stage > 0 && block == 0 ? 2 : 1));
+            ASSAY_TRY(
+                add_block(m, &x, name, 64 << stage, stage > 0 && block == 0 ? 2 : 1));
         }
     ASSAY_TRY(zoo_global_pool(m, &x));
     ASSAY_TRY(zoo_flatten(m, &x));

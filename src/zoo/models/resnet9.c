@@ -1,17 +1,15 @@
 /* resnet9: the residual network of nine layers that FFCV trains on CIFAR-10, layer for
- * layer, with the names of its nn.Sequential ("2.module.0.1.weight": the norm of the first
- * convolution in the third part). Most of its arithmetic lies at a quarter of the pixels,
- * and its logits are scaled down by five. */
+ * layer, with the names of its nn.Sequential ("2.module.0.1.weight": the norm of the
+ * first convolution in the third part). Most of its arithmetic lies at a quarter of the
+ * pixels, and its logits are scaled down by five. */
 #include "zoo/layers.h"
 
 #include <stdio.h>
 
 enum { LEAST_SIDE = 11, NAME = 32 };
 
-static assay_status add_conv(zoo_model *m,
-                             nn_value *x,
-                             const char *part,
-                             const zoo_conv_shape *shape) {
+static assay_status
+add_conv(zoo_model *m, nn_value *x, const char *part, const zoo_conv_shape *shape) {
     assay_status status = ASSAY_OK;
     char name[NAME];
     (void)snprintf(name, sizeof name, "%s.0", part);
