@@ -58,6 +58,22 @@ typedef struct assay_bench_step_options {
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_bench_step(
     assay_ctx *ctx, const assay_bench_step_options *options, char **json);
 
+typedef struct assay_bench_ops_options {
+    size_t struct_size;
+    const char *filter; /**< only ops and shapes with this in their name; NULL: all */
+} assay_bench_ops_options;
+#define ASSAY_BENCH_OPS_OPTIONS_INIT                                                     \
+    { .struct_size = sizeof(assay_bench_ops_options) }
+
+/** Measures single ops on random data on the calling thread: our kernels beside oneDNN's,
+ *  best of several runs, processor time; results are checked against a plain reference on
+ *  sampled elements.
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors NOTFOUND (nothing fits the filter, or no matrix tiles here), NOMEM
+ *  @cost a minute for all */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_bench_ops(assay_ctx *ctx, const assay_bench_ops_options *options, char **json);
+
 #ifdef __cplusplus
 }
 #endif

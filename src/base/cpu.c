@@ -31,6 +31,16 @@ static bool detect_amx(void) {
            os_allow_tiles();
 }
 
+void cpu_model(char out[CPU_MODEL_TEXT]) {
+    unsigned word[12];
+    bool said = true;
+    for (unsigned i = 0; said && i < 3; i++)
+        said = __get_cpuid(0x80000002 + i, &word[4 * i], &word[4 * i + 1],
+                           &word[4 * i + 2], &word[4 * i + 3]) != 0;
+    memcpy(out, said ? (const void *)word : "?", said ? sizeof word : 2);
+    out[CPU_MODEL_TEXT - 1] = '\0';
+}
+
 cpu_isa cpu_detect(void) {
     unsigned a, b, c, d;
     bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
@@ -47,6 +57,9 @@ cpu_isa cpu_detect(void) {
     return CPU_AVX512V;
 }
 #else
+void cpu_model(char out[CPU_MODEL_TEXT]) {
+    memcpy(out, "?", 2);
+}
 static bool detect_crc32c(void) {
     return false;
 }

@@ -25,5 +25,8 @@ bool cpu_has_sha256(void);
 /* Matrix tiles for bf16 (AMX) and conversions to it. The first question asks the kernel
  * for the tiles' state, once per process; false below "avx512v". */
 bool cpu_amx(void);
+/* The processor's own name, "?" if it does not say. */
+enum { CPU_MODEL_TEXT = 49 };
+void cpu_model(char out[CPU_MODEL_TEXT]);
 
 #endif

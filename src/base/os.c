@@ -171,6 +171,16 @@ assay_status os_map_sync(os_map *m, const char *path) {
     return ASSAY_OK;
 }
 
+assay_status os_new_large(assay_ctx *ctx, void *out, size_t bytes) {
+    uint8_t *memory = mem_alloc(ctx, bytes);
+    memcpy(out, &memory, sizeof memory); /* of a pointer of any type, as in mem_new */
+    if (!memory)
+        return err_set(ASSAY_E_NOMEM, "no memory for %zu bytes", bytes);
+    os_large_pages(memory, bytes);
+    memset(memory, 0, bytes);
+    return ASSAY_OK;
+}
+
 /* ---- files without a name ---- */
 
 static const char *temporary_folder(void) {

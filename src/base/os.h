@@ -16,6 +16,8 @@ bool os_allow_tiles(void);
 /* Tells the kernel that memory of many megabytes will be written soon and throughout:
  * pages of 2 MiB spare it thousands of faults. Only advice; nothing changes in meaning. */
 void os_large_pages(void *memory, size_t bytes);
+/* mem_new for many megabytes: advised before the pages are touched. */
+ASSAY_MUST_CHECK assay_status os_new_large(assay_ctx *ctx, void *out, size_t bytes);
 
 /* A whole file in memory: NUL-terminated behind `bytes`. Refuses more than `limit` bytes.
  * "-" is not special. NOTFOUND, IO, NOMEM, FORMAT (too large). */

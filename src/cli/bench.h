@@ -11,6 +11,7 @@ static inline double bench_number(json_view all, const char *key) {
 }
 
 assay_status bench_load(cli_run *run);
+assay_status bench_ops(cli_run *run);
 assay_status bench_step(cli_run *run);
 
 #endif

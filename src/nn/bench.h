@@ -1,16 +1,28 @@
-/* Timings of the engine on the calling thread: what a step of a small network costs, and
- * where. */
+/* A table of single ops: ours beside what else could do it, on random data, on the
+ * calling thread. A kind of op adds its rows through a function in the list of bench.c.
+ */
 #ifndef NN_BENCH_H
 #define NN_BENCH_H
 
-#include "base/buf.h"
+#include "base/ctx.h"
 
-/* Appends a table: for f32 and bf16 the milliseconds per image of a training step, an
- * evaluation and a capture with its per-example gradients, at batch 128, beside the floor
- * that 150 GFLOP/s would give; then single ops. The network: 28x28x1, three 3x3
- * convolutions (32, 64, 64) with batch norm and ReLU, two poolings, global mean, ten
- * classes.
- * @cost a few seconds */
-ASSAY_MUST_CHECK assay_status nn_bench_ops(assay_ctx *ctx, buf *out);
+typedef struct nn_bench_row {
+    const char *op, *pass; /* "conv2d", "backward-weights"; static */
+    char shape[64];
+    double own_ms, other_ms; /* best of several; 0: not measured */
+    const char *other;       /* "oneDNN", "plain C"; static */
+    double gflop;            /* padding counted */
+    double error; /* from the reference, in its root mean square; < 0: unchecked */
+    char note[64];
+} nn_bench_row;
+
+typedef struct nn_bench nn_bench;
+assay_ctx *nn_bench_ctx(const nn_bench *b);
+/* Whether rows of this op and shape were asked for. */
+bool nn_bench_wants(const nn_bench *b, const char *op, const char *shape);
+ASSAY_MUST_CHECK assay_status nn_bench_add(nn_bench *b, const nn_bench_row *row);
+
+/* Those there are. */
+ASSAY_MUST_CHECK assay_status nn_bench_conv(nn_bench *b);
 
 #endif

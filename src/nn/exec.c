@@ -2,6 +2,8 @@
  * placed; then a run walks an array of calls. */
 #include "nn/exec_inside.h"
 
+#include "base/os.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,10 +51,10 @@ static assay_status check_options(const nn_exec_options *o) {
 static assay_status make_arenas(nn_exec *e) {
     assay_status status = ASSAY_OK;
     size_t floats = e->graph->param_floats + 1, calls = (size_t)e->n_calls + 1;
-    ASSAY_TRY(mem_new(e->ctx, &e->common_arena, e->common.bytes + 64, 1));
+    ASSAY_TRY(os_new_large(e->ctx, &e->common_arena, e->common.bytes + 64));
     for (int i = 0; i < e->n_shards; i++) {
         nn_shard *sh = &e->shard[i];
-        ASSAY_TRY(mem_new(e->ctx, &sh->arena, e->own.bytes + 64, 1));
+        ASSAY_TRY(os_new_large(e->ctx, &sh->arena, e->own.bytes + 64));
         ASSAY_TRY(mem_new(e->ctx, &sh->io, calls, sizeof *sh->io));
         if (e->options.mode == NN_TRAIN)
             ASSAY_TRY(mem_new(e->ctx, &sh->grads, floats, sizeof *sh->grads));
@@ -94,8 +96,9 @@ assay_status nn_exec_create(nn_exec **out,
     ASSAY_TRY(make_arenas(e));
     ASSAY_TRY(list_factors(e));
     exec_resolve(e);
-    /* The caller's list is borrowed no longer than this call. */
+    /* The caller's are borrowed no longer than this call. */
     e->options.keep = NULL;
+    e->options.kernels = NULL;
     *out = e;
     e = NULL;
 done:

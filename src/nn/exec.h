@@ -38,6 +38,8 @@ typedef struct nn_exec_options {
                       results are the same to the bit. NOMEM names the least possible */
     uint64_t seed; /* of ops that draw; see nn_exec_set_step */
     bool profile;  /* measure every step: nn_exec_row_at */
+    const char *kernels; /* file that keeps which kernels were chosen, so that a run that
+                            goes on has the same (nn/conv_choice.h); NULL: none */
 } nn_exec_options;
 
 /* `weights` is borrowed; its arrays may change between runs (optimizer steps). */

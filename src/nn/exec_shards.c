@@ -50,6 +50,7 @@ static assay_status plan_step(nn_exec *e, const nn_step *s, int shard) {
                    .mode = e->options.mode,
                    .batch = exec_step_rows(e, s, e->shard_batch),
                    .dtype = e->options.dtype,
+                   .kernels = e->options.kernels,
                    .backward = s->backward,
                    .shards = e->n_shards,
                    .out_half = e->slot[s->out].half};

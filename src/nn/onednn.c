@@ -12,6 +12,7 @@
 
 #include <dnnl.h>
 #include <dnnl_version.h>
+#include <stdio.h>
 #include <string.h>
 
 /* libgomp's, without its header, which not every compiler here brings along. */
@@ -193,6 +194,12 @@ void dn_engine_destroy(dn_engine *e) {
     if (e->engine)
         dnnl_engine_destroy(e->engine);
     mem_free(e->ctx, e);
+}
+
+const char *dn_version(char out[24]) {
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(out, 24, "%d.%d.%d", v->major, v->minor, v->patch);
+    return out;
 }
 
 int dn_enter(void) {

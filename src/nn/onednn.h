@@ -16,6 +16,9 @@ typedef struct dn_conv dn_conv;
 ASSAY_MUST_CHECK assay_status dn_engine_create(dn_engine **out, assay_ctx *ctx);
 void dn_engine_destroy(dn_engine *e);
 
+/* "2.6.3" */
+const char *dn_version(char out[24]);
+
 /* Keeps the library on the calling thread; leave takes what enter returned. */
 int dn_enter(void);
 void dn_leave(int before);

@@ -60,6 +60,7 @@ typedef struct nn_plan {
     bool want_d[NN_MAX_INPUTS]; /* which inputs' gradients it will ask for */
     unsigned in_half;           /* bit i: in[i] lies in bf16, and d_in[i] */
     bool out_half;              /* the output lies in bf16, and d_out */
+    const char *kernels;        /* file of the run's choices of kernels, or NULL */
     int shards;                 /* that a batch runs in; `batch` is one shard's most */
     /* ---- filled by the op ---- */
     void *state;         /* released with unplan */

@@ -7,6 +7,7 @@
 #define RUN_MODEL      "model.safetensors"
 #define RUN_CHECKPOINT "checkpoint.safetensors"
 #define RUN_METRICS    "metrics.jsonl"
+#define RUN_KERNELS    "kernels.txt" /* which kernels bf16 ran on */
 #define RUN_FILE       "run.json"
 #define RUN_SCHEMA     "assay-run-1"
 

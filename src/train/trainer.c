@@ -218,6 +218,7 @@ static assay_status feeder_start(trainer *t) {
 /* Everything a run needs; after it, steps allocate nothing. */
 static assay_status start(trainer *t) {
     assay_status status = ASSAY_OK;
+    char *kernels = NULL;
     const model_card *c = t->data->card;
     const zoo_config config = {.classes = c->classes,
                                .channels = c->channels,
@@ -231,13 +232,16 @@ static assay_status start(trainer *t) {
         mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
     ASSAY_TRY(weights_start(t));
     bool half = strcmp(t->recipe->precision, "bf16") == 0;
+    if (t->job->dir)
+        ASSAY_TRY(dir_path(&kernels, t->ctx, t->job->dir, RUN_KERNELS));
     const nn_exec_options o = {.mode = NN_TRAIN,
                                .batch = t->batch,
                                .keep = &t->model.zoo.logits,
                                .n_keep = 1,
                                .target = t->model.zoo.loss,
                                .dtype = half ? ASSAY_BF16 : ASSAY_F32,
-                               .shards = 1};
+                               .shards = 1,
+                               .kernels = kernels};
     ASSAY_TRY(
         nn_exec_create(&t->exec, t->ctx, t->model.zoo.graph, &t->model.weights, &o));
     ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batch, sizeof *t->seed));
@@ -246,6 +250,7 @@ static assay_status start(trainer *t) {
     ASSAY_TRY(feeder_start(t));
     t->per_epoch = (int64_t)feeder_batches(t->feeder);
 done:
+    mem_free(t->ctx, kernels);
     return status;
 }
 

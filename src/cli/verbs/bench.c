@@ -80,33 +80,35 @@ static assay_status run(cli_run *run) {
     static const struct {
         const char *what;
         assay_status (*run)(cli_run *run);
-    } benches[] = {{"load", bench_load}, {"step", bench_step}};
+    } benches[] = {{"load", bench_load}, {"ops", bench_ops}, {"step", bench_step}};
     const char *what = run->args.positional[0];
     for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
         if (strcmp(benches[i].what, what) == 0)
             return benches[i].run(run);
     cli_fail(&run->error, ASSAY_E_INVALID, "there is no benchmark '%s'", what);
-    cli_fail_help(&run->error, "there are: load, step");
+    cli_fail_help(&run->error, "there are: load, ops, step");
     return ASSAY_E_INVALID;
 }
 
 const assay_verb assay_verb_bench = {
     .name = "bench",
     .group = CLI_LOOK,
-    .summary = "Measure what loading or a training step costs",
+    .summary = "Measure what loading, an op or a training step costs",
     .description =
         "'load' loads whole epochs of a .beton file and says what an image costs, beside "
         "libjpeg-turbo's full decode of the same images and a plain copy of the output, "
         "which are measured by turns in the same run. Times are CPU time of all the "
         "loader's threads, medians over the rounds; ratios are medians of the rounds' "
         "ratios. Memory is the process's own (mapped files do not count).\n\n"
+        "'ops' times single ops on random data, our kernels beside oneDNN's, and checks "
+        "them against a plain reference.\n\n"
         "'step' trains a network on random data that stays in place: forward, loss, "
         "backward, SGD with Nesterov momentum and weight decay. It says what a step costs "
         "in wall time and in the process's CPU time (medians after three steps of warming "
         "up), how much arithmetic is in its products, and which ops take the time.",
     .options = options,
-    .positionals = {{"WHAT", "what is measured: load or step", false},
-                    {"FILE", "a .beton file, for load", true}},
+    .positionals = {{"WHAT", "what is measured: load, ops or step", false},
+                    {"FILE", "a .beton file, for load; part of a name, for ops", true}},
     .examples = {{"assay bench load photos.beton --pipeline rrc224-f32", "for a person"},
                  {"assay bench load photos.beton --pipeline rrc224-u8 -j 1 --json",
                   "for a program, on one core"},

@@ -84,6 +84,8 @@ amx_blocking amx_conv_blocking(const dn_conv_geometry *g, unsigned what) {
     const int64_t rows = rows_of_result(g, what);
     const int64_t images = (g->n + AMX_SIDE - 1) / AMX_SIDE;
     amx_blocking b = {1, 1, 4, 4};
+    if (what != DN_BACKWARD_WEIGHTS && rows > 8)
+        return b; /* measured: one row at a time keeps what it reads nearest */
     while (b.band < rows && packed_bytes(g, what, 2 * b.band) <= CACHE)
         b.band *= 2;
     if (b.band > rows)
@@ -92,6 +94,15 @@ amx_blocking amx_conv_blocking(const dn_conv_geometry *g, unsigned what) {
     while (2 * b.group <= images && b.group < 4 && 2 * b.group * bytes <= CACHE)
         b.group *= 2;
     return b;
+}
+
+bool amx_conv_fits(const dn_conv_geometry *g, unsigned what, const amx_blocking *b) {
+    const int64_t rows = rows_of_result(g, what);
+    const int64_t images = (g->n + AMX_SIDE - 1) / AMX_SIDE;
+    const int64_t cache = what == DN_BACKWARD_WEIGHTS ? 9 << 19 : 5 << 18;
+    return b->band >= 1 && b->band <= rows && b->group >= 1 && b->group <= images &&
+           b->out_panels >= 1 && b->in_panels >= 1 &&
+           b->group * packed_bytes(g, what, b->band) <= cache;
 }
 
 static assay_status make_reads(amx_conv *c, amx_reads *reads, int d) {

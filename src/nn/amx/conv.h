@@ -30,6 +30,9 @@ typedef struct amx_conv amx_conv;
 bool amx_conv_can(const dn_conv_geometry *g, unsigned what);
 /* A blocking that is fair for the shape, without measuring. */
 amx_blocking amx_conv_blocking(const dn_conv_geometry *g, unsigned what);
+/* Whether a blocking makes sense: no larger than the shape, and what it packs about as
+ * large as the cache at most. */
+bool amx_conv_fits(const dn_conv_geometry *g, unsigned what, const amx_blocking *b);
 /* The plan of one pass for at most g->n images. @errors NOMEM, UNSUPPORTED */
 ASSAY_MUST_CHECK assay_status amx_conv_create(amx_conv **out,
                                               assay_ctx *ctx,

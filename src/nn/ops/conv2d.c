@@ -75,7 +75,8 @@ static assay_status plan_own(conv_state *s, nn_plan *p) {
         const unsigned pass = 1u << i;
         if (!(s->what & pass))
             continue;
-        conv_choice choice = conv_choose(&s->geometry, pass);
+        conv_choice choice;
+        ASSAY_TRY(conv_choose(&choice, p->ctx, p->engine, &s->geometry, pass, p->kernels));
         if (!choice.own)
             continue;
         ASSAY_TRY(
