@@ -85,6 +85,7 @@ typedef struct nn_attr {
  *   gelu(x) tanh 0   silu(x)   softmax(x), log_softmax(x) axis -1
  *   layer_norm(x, [gain, [bias]]), rms_norm(x, [gain]) over the last dims 1, eps 1e-5 (.f)
  *   embedding(ids [0,T] i32 or i64, table [V,C]) -> [0,T,C]
+ *   matmul(a [...,M,K], b [...,K,N])
  *   attention(qkv [0,T,3C]) or (q [0,T,C], k [0,S,C], v [0,S,D])  heads 1, causal 0, scale
  * (.f) 1 / sqrt(C / heads), rotary (.f, a base) none
  *
