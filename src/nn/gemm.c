@@ -19,9 +19,11 @@ const gemm_kernels *gemm_kernels_get(void) {
 }
 
 size_t gemm_scratch(size_t m, size_t n, size_t k) {
-    size_t depth = gemm_depth(k), tall = (m + GEMM_TALL) * depth;
-    size_t turned = n * gemm_turned_row(m < 64 ? m : 64), panel = depth * GEMM_WIDE;
-    return panel + GEMM_TALL * GEMM_WIDE + (tall > turned ? tall : turned);
+    size_t tall = (m + GEMM_TALL) * gemm_depth(k), panels = gemm_panels(m, n, k);
+    size_t turned = n * gemm_turned_row(m < 64 ? m : 64);
+    size_t other = gemm_panels(n, m < 64 ? m : 64, k); /* of the product turned round */
+    return GEMM_TALL * GEMM_WIDE + (panels > other ? panels : other) +
+           (tall > turned ? tall : turned);
 }
 
 void gemm_run(const gemm_job *job, float *scratch) {
