@@ -158,7 +158,8 @@ static size_t scratch_of(const batches *r, bool tiles, int which) {
 static assay_status matmul_plan(nn_plan *p) {
     matmul_state *s;
     const nn_shape *b = &p->node->in_shape[1];
-    if (p->mode == NN_CAPTURE && p->backward && b->ndim != 2 && !nn_shape_open(b))
+    if (p->mode == NN_CAPTURE && p->backward && !p->want_d[1] && b->ndim > 2 &&
+        !nn_shape_open(b))
         return err_set(ASSAY_E_UNSUPPORTED,
                        "matmul: no per-example gradients of an input 1 that is the same "
                        "for all examples and not a matrix");
