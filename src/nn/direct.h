@@ -7,7 +7,10 @@
 #ifndef NN_DIRECT_H
 #define NN_DIRECT_H
 
-#include "nn/op.h"
+#include "nn/window.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 enum { DIRECT_MAX_TAPS = 32 };
 

@@ -34,16 +34,10 @@ static const nn_node *only_user(const nn_exec *e, nn_value v) {
     const nn_graph *g = e->graph;
     if (e->slot[v].kept || e->slot[v].users != 1)
         return NULL;
-    for (size_t k = 0; k < g->n_nodes; k++) {
-        const nn_node *node = &g->node[k];
-        if (!e->slot[node->out].needed || node->in[0] != v)
-            continue;
-        for (int i = 1; i < node->n_in; i++)
-            if (g->value[node->in[i]].kind == NN_KIND_INPUT ||
-                g->value[node->in[i]].kind == NN_KIND_ACTIVATION)
-                return NULL;
-        return node;
-    }
+    for (size_t k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->node[k].n_in; i++)
+            if (e->slot[g->node[k].out].needed && g->node[k].in[i] == v)
+                return &g->node[k];
     return NULL;
 }
 
@@ -67,9 +61,11 @@ static void mark_wishes(nn_exec *e) {
     }
 }
 
-static void add_inputs(nn_step *s, const nn_node *node, int first) {
-    for (int i = first; i < node->n_in; i++)
-        s->in[s->n_in++] = node->in[i];
+/* The inputs of `node` but `but`, which the step makes itself (negative: none). */
+static void add_inputs(nn_step *s, const nn_node *node, nn_value but) {
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i] != but)
+            s->in[s->n_in++] = node->in[i];
 }
 
 /* How many inputs a step over `node` and the first `n` of `chain` would have. */
@@ -80,34 +76,47 @@ static int inputs_with(const nn_node *node, const nn_node *const *chain, int n) 
     return count;
 }
 
+/* A step over `node` and what it takes along. It runs where its last node stands: what
+ * the others make is used inside only, and whatever else they read is there by then (the
+ * other branch of a residual block). */
+static nn_step step_from(const nn_exec *e, const nn_node *node, bool *taken) {
+    nn_step s = {.node = node, .out = node->out};
+    const nn_node *chain[NN_MAX_FUSED];
+    int n = 0;
+    for (nn_value v = node->out; n < NN_MAX_FUSED; v = chain[n++]->out)
+        if (!(chain[n] = only_user(e, v)) || taken[chain[n]->index] ||
+            inputs_with(node, chain, n + 1) > NN_MAX_INPUTS)
+            break;
+    bool x_grad = e->slot[node->in[0]].wants_grad;
+    s.n_fused =
+        node->op->fuse ? node->op->fuse(node, chain, n, e->options.mode, x_grad) : 0;
+    add_inputs(&s, node, -1);
+    for (int i = 0; i < s.n_fused; i++) {
+        s.fused[i] = chain[i];
+        add_inputs(&s, chain[i], s.out);
+        s.out = chain[i]->out;
+        taken[chain[i]->index] = true;
+    }
+    return s;
+}
+
+static int last_node(const nn_step *s) {
+    return s->n_fused ? s->fused[s->n_fused - 1]->index : s->node->index;
+}
+
 static void make_steps(nn_exec *e, bool *taken) {
     const nn_graph *g = e->graph;
     for (size_t k = 0; k < g->n_nodes; k++) {
-        const nn_node *node = &g->node[k];
-        if (!e->slot[node->out].needed || taken[k])
+        if (!e->slot[g->node[k].out].needed || taken[k])
             continue;
-        nn_step *s = &e->step[e->n_steps++];
-        s->node = node;
-        s->out = node->out;
-        const nn_node *chain[NN_MAX_FUSED];
-        int n = 0;
-        for (nn_value v = node->out; n < NN_MAX_FUSED; v = chain[n++]->out)
-            if (!(chain[n] = only_user(e, v)) ||
-                inputs_with(node, chain, n + 1) > NN_MAX_INPUTS)
-                break;
-        bool x_grad = e->slot[node->in[0]].wants_grad;
-        int fused =
-            node->op->fuse ? node->op->fuse(node, chain, n, e->options.mode, x_grad) : 0;
-        add_inputs(s, node, 0);
-        for (int i = 0; i < fused; i++) {
-            s->fused[i] = chain[i];
-            add_inputs(s, chain[i], 1);
-            s->out = chain[i]->out;
-            taken[chain[i]->index] = true;
-        }
-        s->n_fused = fused;
-        e->slot[s->out].maker = e->n_steps - 1;
+        nn_step s = step_from(e, &g->node[k], taken);
+        int at = e->n_steps++;
+        for (; at > 0 && last_node(&e->step[at - 1]) > last_node(&s); at--)
+            e->step[at] = e->step[at - 1];
+        e->step[at] = s;
     }
+    for (int k = 0; k < e->n_steps; k++)
+        e->slot[e->step[k].out].maker = k;
 }
 
 /* Whether every step that reads `v` can take it in bf16. */

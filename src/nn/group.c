@@ -85,6 +85,7 @@ static void merge(float *mean,
 void group_forward(nn_io *io, int64_t groups) {
     const image_kernels *k = kernels_of(io);
     size_t c = channels_of(io->node), pixels = pixels_of(io->node), each = c * pixels;
+    const bn_tail alone = {0};
     double eps = nn_attr_f(io->node, "eps", 1e-5), *sum = io->scratch;
     for (size_t i = 0; i < (size_t)io->n; i++) {
         const void *x = (const uint8_t *)io->in[X] + i * each * x_bytes(io);
@@ -93,7 +94,7 @@ void group_forward(nn_io *io, int64_t groups) {
         k->moments(sum, sum + c, x, 0, pixels, c);
         merge(mean, mean + c, sum, c, (size_t)groups, (double)pixels, eps);
         bn_affine a = affine_of(io, i);
-        k->bn((uint8_t *)io->out + i * each * y_bytes(io), x, &a, pixels, c, false);
+        k->bn((uint8_t *)io->out + i * each * y_bytes(io), x, &a, &alone, pixels, c);
     }
 }
 
@@ -139,6 +140,7 @@ static void pull_back(const nn_io *io,
 void group_backward(nn_io *io, int64_t groups) {
     const image_kernels *kernels = kernels_of(io);
     size_t c = channels_of(io->node), pixels = pixels_of(io->node), each = c * pixels;
+    const bn_tail alone = {0};
     double *sum = io->scratch, *total = sum + 2 * c;
     float *line = (float *)(total + 2 * c);
     float *scale = io->factor, *shift = scale ? scale + c * (size_t)io->n : NULL;
@@ -148,7 +150,7 @@ void group_backward(nn_io *io, int64_t groups) {
         const uint8_t *d_y = (const uint8_t *)io->d_out + i * each * y_bytes(io);
         bn_affine a = affine_of(io, i);
         memset(sum, 0, 2 * c * sizeof *sum);
-        kernels->bn_back_sums(sum, d_y, x, NULL, &a, pixels, c, false);
+        kernels->bn_back_sums(sum, d_y, x, NULL, &a, &alone, pixels, c);
         for (size_t k = 0; k < 2 * c; k++)
             total[k] += sum[k];
         for (size_t k = 0; io->mode == NN_CAPTURE && k < c; k++) {

@@ -1,5 +1,5 @@
 /* The kernels, compiled for what every processor of the architecture has. */
-#include "nn/kernels.h"
+#include "nn/kernel_table.h"
 
 #define KERNELS      nn_kernels_c
 #define KERNELS_NAME "c"

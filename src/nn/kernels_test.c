@@ -19,6 +19,8 @@ enum { SPACE = 6000, MOST_C = 40 };
 typedef struct results {
     float y[SPACE], won_x[SPACE], d_x[SPACE], pooled[SPACE], back[SPACE], product[SPACE];
     float row[MOST_C];
+    float tail[2][2][40 * MOST_C], d_other[2][2][40 * MOST_C], through[2][2][40 * MOST_C];
+    uint8_t mask[40 * MOST_C];
     double sum[4 * MOST_C], loss[8];
     uint8_t won[SPACE];
     uint16_t halves[SPACE];
@@ -85,19 +87,39 @@ static void run(const nn_kernels *k,
     i->moments(out->sum, out->sum + cc,
                (const uint8_t *)x + rows / 2 * cc * (x_half ? 2 : 4), rows / 2,
                rows - rows / 2, cc);
-    i->bn(out->y, x, &a, rows, cc, true);
+    bn_tail tail = {.relu = true};
+    i->bn(out->y, x, &a, &tail, rows, cc);
     i->bn_relu_pool(out->pooled, out->won_x, out->won, x, &a, &g, n);
-    i->bn_back_sums(out->sum + 2 * cc, d_y, out->won_x, out->won, &a, pooled, cc, true);
+    i->bn_back_sums(out->sum + 2 * cc, d_y, out->won_x, out->won, &a, &tail, pooled, cc);
     i->bn_back_pool(out->d_x, d_y, x, out->won, &a, s0, s1, &g, n);
-    i->bn_back(out->back, d_y, x, &a, s0, s1, rows, cc, true);
+    i->bn_back(out->back, d_y, x, &a, s0, s1, &tail, rows, cc);
     i->sum_rows(out->row, x, rows, cc);
     k->add_row(out->y, in->channel[0], rows, cc);
     k->add(out->row, in->channel[2], in->channel[3], cc);
     k->relu(out->y + 100, in->a, 77);
     k->relu_back(out->y + 200, in->b, in->a, 77);
     i->spread_row(out->y + 300, in->channel[1], 0.3f, 5, cc);
-    i->max_pool(out->pooled + pooled * cc, out->tap, x, &lap, 1);
+    /* The ends of residual blocks. */
+    for (int other_half = 0; other_half < 2; other_half++) {
+        const void *other = other_half ? (const void *)in->half_b : in->b;
+        for (int order = 0; order < 2; order++) {
+            memset(out->mask, 0, sizeof out->mask);
+            bn_tail t = {.relu = true,
+                         .relu_first = order,
+                         .other_half = other_half,
+                         .other = other,
+                         .mask = order ? NULL : out->mask};
+            float *y = out->tail[other_half][order];
+            i->bn(y, x, &a, &t, 40, cc);
+            t.other = NULL;
+            t.d_other = out->d_other[other_half][order];
+            i->bn_back_sums(out->sum + 2 * cc, d_y, x, NULL, &a, &t, 40, cc);
+            i->bn_back(out->through[other_half][order], d_y, x, &a, s0, s1, &t, 40, cc);
+        }
+    }
+    i->max_pool(out->pooled + pooled * cc, out->tap, x, &lap, 1, false);
     i->max_pool_back(out->y, d_y, out->tap, &lap, 1);
+    i->max_pool(out->tail, out->mask, x, &lap, 1, true);
     k->relu_half(out->halves, in->half_a, 77);
     k->relu_back_half(out->halves + 77, in->half_b, in->half_a, 77);
     k->add_half(out->halves + 154, in->half_a, in->half_b, 77);
@@ -152,6 +174,37 @@ static void run_products(const nn_kernels *k, const inputs *in, int64_t o, float
                  false);
 }
 
+/* Results so large that they are written past the cache. */
+static void compare_large(const nn_kernels *k) {
+    enum { C = 32, ROWS = (1 << 20) / 64 + 70, N = C * ROWS };
+    static uint16_t x[N];
+    static float f[N];
+    float channel[4][C];
+    rng r = rng_at(9, RNG_TEST, 1, 0);
+    for (size_t i = 0; i < N; i++)
+        x[i] = half_of(f[i] = (float)rng_normal(&r));
+    for (size_t i = 0; i < 4 * (size_t)C; i++)
+        channel[i / C][i % C] = 0.1f + (float)rng_uniform(&r);
+    bn_affine a = {channel[0], channel[1], channel[2], channel[3]};
+    bn_tail t = {.relu = true};
+    for (int half = 0; half < 2; half++) {
+        size_t bytes = N * (half ? 2 : 4);
+        const void *from = half ? (const void *)x : f;
+        uint8_t *y[2];
+        for (int i = 0; i < 2; i++) {
+            const image_kernels *image = (i ? k : &nn_kernels_c)->image[half][half];
+            y[i] = aligned_alloc(64, 2 * bytes);
+            assert_non_null(y[i]);
+            image->bn(y[i], from, &a, &t, ROWS, C);
+            image->bn_back(y[i] + bytes, from, from, &a, channel[0], channel[1], &t, ROWS,
+                           C);
+        }
+        assert_memory_equal(y[0], y[1], 2 * bytes);
+        free(y[0]);
+        free(y[1]);
+    }
+}
+
 static void compare(const nn_kernels *k) {
     static inputs in;
     static results plain, other;
@@ -176,9 +229,9 @@ static void versions_agree(void **state) {
     cpu_isa isa = cpu_detect();
 #if defined(__x86_64__)
     if (isa >= CPU_AVX2)
-        compare(&nn_kernels_avx2);
+        compare(&nn_kernels_avx2), compare_large(&nn_kernels_avx2);
     if (isa >= CPU_AVX512)
-        compare(&nn_kernels_avx512);
+        compare(&nn_kernels_avx512), compare_large(&nn_kernels_avx512);
 #endif
     if (isa == CPU_NONE)
         print_message("only the plain kernels run here\n");

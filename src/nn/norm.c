@@ -12,21 +12,50 @@ static bool is_simple_pool(const nn_node *pool, nn_window *g) {
         nn_window_make(g, pool, k[0], k[1]) != ASSAY_OK)
         return false;
     bool pads = g->pad[0] || g->pad[1] || g->pad[2] || g->pad[3];
-    return !pads && k[0] == 2 && k[1] == 2 && g->stride[0] == 2 && g->stride[1] == 2;
+    bool inside = g->dilation[0] == 1 && g->dilation[1] == 1 && 2 * g->oh <= g->h &&
+                  2 * g->ow <= g->w;
+    return !pads && inside && k[0] == 2 && k[1] == 2 && g->stride[0] == 2 &&
+           g->stride[1] == 2;
 }
 
-int norm_follow(const nn_node *bn, const nn_node *const *next, int n) {
+static bool is_op(const nn_node *node, const char *name) {
+    return strcmp(node->op->name, name) == 0;
+}
+
+/* Whether `node` adds a value of its own shape to what comes before it. */
+static bool is_plain_sum(const nn_node *node) {
+    return is_op(node, "add") && node->n_in == 2 &&
+           nn_shape_equal(&node->in_shape[0], &node->out_shape) &&
+           nn_shape_equal(&node->in_shape[1], &node->out_shape) &&
+           node->in_dtype[0] == ASSAY_F32 && node->in_dtype[1] == ASSAY_F32;
+}
+
+int norm_follow(const nn_node *bn, const nn_node *const *next, int n, bool adds) {
     nn_window g;
-    if (n < 1 || strcmp(next[0]->op->name, "relu") != 0)
+    if (n < 1)
         return 0;
-    return n > 1 && bn->in_shape[0].ndim == 4 && is_simple_pool(next[1], &g) ? 2 : 1;
+    if (adds && is_plain_sum(next[0]))
+        return n > 1 && is_op(next[1], "relu") ? 2 : 1;
+    if (!is_op(next[0], "relu"))
+        return 0;
+    if (n > 1 && bn->in_shape[0].ndim == 4 && is_simple_pool(next[1], &g))
+        return 2;
+    return n > 1 && adds && is_plain_sum(next[1]) ? 2 : 1;
 }
 
 void norm_make(norm *out, const nn_node *bn, const nn_node *const *next, int n) {
     norm m = {.c = (size_t)bn->in_shape[0].dim[1]};
     m.each = m.out_each = (size_t)nn_shape_each(&bn->in_shape[0]) / m.c;
-    m.relu = n > 0;
-    m.pool = n > 1 && is_simple_pool(next[1], &m.window);
+    for (int i = 0; i < n; i++) {
+        if (is_op(next[i], "relu")) {
+            m.relu = true;
+            m.relu_first = i == 0;
+        } else if (is_op(next[i], "add")) {
+            m.adds = true;
+        } else {
+            m.pool = is_simple_pool(next[i], &m.window);
+        }
+    }
     if (m.pool)
         m.out_each = (size_t)(m.window.oh * m.window.ow);
     m.eps = (float)nn_attr_f(bn, "eps", 1e-5);
@@ -36,6 +65,11 @@ void norm_make(norm *out, const nn_node *bn, const nn_node *const *next, int n) 
 
 static size_t round_up(size_t bytes) {
     return (bytes + 63) / 64 * 64;
+}
+
+/* Bytes of one example's bits. */
+static size_t mask_each(const norm *m) {
+    return (m->c + 15) / 16 * 2 * m->each;
 }
 
 norm_save norm_save_at(void *memory, const norm *m, size_t batch, bool backward) {
@@ -52,6 +86,11 @@ norm_save norm_save_at(void *memory, const norm *m, size_t batch, bool backward)
             s.won = at + s.bytes + round_up(pooled * (m->x_half ? 2 : 4));
         }
         s.bytes += round_up(pooled * (m->x_half ? 2 : 4)) + round_up(pooled);
+    }
+    if (m->adds && m->relu && !m->relu_first && backward) {
+        if (at)
+            s.mask = at + s.bytes;
+        s.bytes += round_up(mask_each(m) * batch);
     }
     return s;
 }
@@ -168,21 +207,39 @@ static void *won_at(const norm *m, const norm_save *save, size_t o) {
     return save->x_won ? (uint8_t *)save->x_won + o * (m->x_half ? 2 : 4) : NULL;
 }
 
+/* What the kernels are told about the stretch from example `at` on. */
+static bn_tail tail_at(
+    const norm *m, const norm_save *save, const void *other, void *d_other, size_t at) {
+    size_t o = at * m->each * m->c * (m->other_half ? 2 : 4);
+    bn_tail t = {.relu = m->relu,
+                 .relu_first = m->relu_first,
+                 .other_half = m->adds && m->other_half};
+    if (other)
+        t.other = (const uint8_t *)other + o;
+    if (d_other)
+        t.d_other = (uint8_t *)d_other + o;
+    if (save->mask)
+        t.mask = save->mask + at * mask_each(m);
+    return t;
+}
+
 void norm_forward(const norm *m,
                   const norm_save *save,
                   const bn_affine *a,
                   void *y,
                   const void *x,
+                  const void *other,
                   size_t at,
                   size_t n) {
     size_t o = at * m->out_each * m->c;
     uint8_t *to = (uint8_t *)y + o * (m->y_half ? 2 : 4);
+    bn_tail t = tail_at(m, save, other, NULL, at);
     if (m->pool)
         norm_kernels(m)->bn_relu_pool(to, won_at(m, save, o),
                                       save->won ? save->won + o : NULL, x, a, &m->window,
                                       n);
     else
-        norm_kernels(m)->bn(to, x, a, n * m->each, m->c, m->relu);
+        norm_kernels(m)->bn(to, x, a, &t, n * m->each, m->c);
 }
 
 void norm_back_sums(const norm *m,
@@ -191,12 +248,14 @@ void norm_back_sums(const norm *m,
                     double *sum,
                     const void *d_y,
                     const void *x,
+                    void *d_other,
                     size_t at,
                     size_t n) {
     size_t o = at * m->out_each * m->c;
+    bn_tail t = tail_at(m, save, NULL, d_other, at);
     norm_kernels(m)->bn_back_sums(
         sum, norm_at(d_y, o, m->y_half), m->pool ? won_at(m, save, o) : x,
-        m->pool ? save->won + o : NULL, a, n * m->out_each, m->c, m->relu);
+        m->pool ? save->won + o : NULL, a, &t, n * m->out_each, m->c);
 }
 
 void norm_back(const norm *m,
@@ -205,15 +264,24 @@ void norm_back(const norm *m,
                void *d_x,
                const void *d_y,
                const void *x,
+               const void *d_other,
                const float *pull,
                size_t at,
                size_t n) {
     size_t o = at * m->out_each * m->c;
     const float *s1 = pull ? pull + m->c : NULL;
-    if (m->pool)
+    bn_tail t = tail_at(m, save, NULL, NULL, at);
+    if (m->pool) {
         norm_kernels(m)->bn_back_pool(d_x, norm_at(d_y, o, m->y_half), x, save->won + o,
                                       a, pull, s1, &m->window, n);
-    else
-        norm_kernels(m)->bn_back(d_x, norm_at(d_y, o, m->y_half), x, a, pull, s1,
-                                 n * m->each, m->c, m->relu);
+        return;
+    }
+    if (d_other && t.mask && m->other_half == m->y_half) {
+        /* Behind the ReLU already; d_y may be gone. */
+        d_y = d_other;
+        t.relu = false;
+        t.mask = NULL;
+    }
+    norm_kernels(m)->bn_back(d_x, norm_at(d_y, o, m->y_half), x, a, pull, s1, &t,
+                             n * m->each, m->c);
 }

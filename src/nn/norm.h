@@ -6,17 +6,21 @@
 #include "nn/kernels.h"
 
 typedef struct norm {
-    size_t c, each;   /* channels; pixels of one example */
-    bool relu, pool;  /* pool only with relu */
+    size_t c, each;  /* channels; pixels of one example */
+    bool relu, pool; /* pool only with relu */
+    bool adds,
+        relu_first;   /* a sum with another value, without pool; the ReLU before it */
     nn_window window; /* of the pooling: disjoint, 2 x 2 */
     size_t out_each;  /* pixels of one example of the output */
     float eps, momentum;
     bool x_half, y_half; /* input, output and their gradients lie in bf16 */
+    bool other_half;     /* so does the value added */
 } norm;
 
-/* How many of the nodes behind a batch norm can go along: a ReLU, a 2 x 2 pooling behind
- * it. */
-int norm_follow(const nn_node *bn, const nn_node *const *next, int n);
+/* How many of the nodes behind a batch norm can go along: a ReLU and a 2 x 2 pooling
+ * behind it; or, where `adds`, the sum with another value of its shape, before the ReLU,
+ * behind it or alone. */
+int norm_follow(const nn_node *bn, const nn_node *const *next, int n, bool adds);
 /* Describes `bn` with the first n of `next`. */
 void norm_make(norm *out, const nn_node *bn, const nn_node *const *next, int n);
 
@@ -25,6 +29,7 @@ typedef struct norm_save {
     float *mean, *invstd;
     void *x_won; /* with a pooling and a backward pass; as x lies */
     uint8_t *won;
+    uint8_t *mask; /* with a sum under a ReLU and a backward pass */
     size_t bytes;
 } norm_save;
 /* Lays it out at `memory` (NULL: only counts) for `batch` examples. */
@@ -78,32 +83,36 @@ static inline const void *norm_at(const void *values, size_t i, bool half) {
 const image_kernels *norm_kernels(const norm *m);
 
 /* One stretch of n examples through the norm and what follows; `at` is the first
- * example's index. */
+ * example's index. x: of this stretch; y, other and what was saved: of the whole batch.
+ */
 void norm_forward(const norm *m,
                   const norm_save *save,
                   const bn_affine *a,
                   void *y,
                   const void *x,
+                  const void *other,
                   size_t at,
                   size_t n);
 /* Adds the stretch's sums to `sum`. x of this stretch as forward had it (unused with a
- * pooling). */
+ * pooling). d_other (NULL: not wanted): of the whole batch; may be d_y. */
 void norm_back_sums(const norm *m,
                     const norm_save *save,
                     const bn_affine *a,
                     double *sum,
                     const void *d_y,
                     const void *x,
+                    void *d_other,
                     size_t at,
                     size_t n);
-/* pull NULL: constant statistics. x, d_x: of this stretch; d_y and what was saved: of the
- * whole batch. */
+/* pull NULL: constant statistics. x, d_x: of this stretch; d_y, d_other as norm_back_sums
+ * left it, and what was saved: of the whole batch. */
 void norm_back(const norm *m,
                const norm_save *save,
                const bn_affine *a,
                void *d_x,
                const void *d_y,
                const void *x,
+               const void *d_other,
                const float *pull,
                size_t at,
                size_t n);

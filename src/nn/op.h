@@ -19,6 +19,7 @@
 
 #include "nn/exec.h"
 #include "nn/onednn.h"
+#include "nn/window.h"
 
 enum { NN_MAX_ATTRS = 8, NN_MAX_FUSED = 3 };
 
@@ -148,7 +149,9 @@ struct nn_op_def {
     const void *family; /* what code that several ops share wants to know of this one */
     /* Sets node->out_shape from in_shape and attr. SHAPE, INVALID with words. */
     assay_status (*infer)(nn_node *node);
-    /* How many of the `n` nodes in a row behind this one it does in its own pass.
+    /* How many of the `n` nodes in a row behind this one it does in its own pass. Each is
+     * the only reader of the one before, as any of its inputs; what else it reads comes
+     * behind the node's own inputs and is there when the step runs.
      * `x_grad`: somebody wants the gradient of its first input. May be NULL. */
     int (*fuse)(const nn_node *node,
                 const nn_node *const *next,
@@ -209,11 +212,6 @@ assay_status nn_op_bad_shape(const nn_node *node, int input, const char *what);
 /* DTYPE "<op>: <what>, but input 1 is i64" */
 assay_status nn_op_bad_dtype(const nn_node *node, int input, const char *what);
 
-/* A sliding window over the two spatial dimensions: convolutions and poolings. A
- * convolution's `groups` (0 and 1: one) part the channels; output channels likewise. */
-typedef struct nn_window {
-    int64_t c, h, w, oh, ow, kh, kw, stride[2], pad[4], dilation[2], groups;
-} nn_window;
 /* Reads stride, pad, dilation, groups, and ceil_mode (1: a last window may jut out behind
  * the padding); kh, kw are given. SHAPE when nothing fits. */
 assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int64_t kw);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -74,6 +74,139 @@ INLINE vf positive(vf v) {
 INLINE vi lanes(void) {
     return (vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 }
+
+/* ---- 32 channels in bf16, a cache line: even ones in v[0], odd ones in v[1] ---- */
+
+typedef uint16_t vh2 __attribute__((vector_size(64)));
+
+INLINE void pair_load(vf v[2], const void *p) {
+    vu bits;
+    memcpy(&bits, p, sizeof bits);
+    v[0] = (vf)(bits << 16);
+    v[1] = (vf)(bits & 0xffff0000u);
+}
+/* `stream`: past the cache, for what is not read again soon; p is a multiple of 64 then,
+ * and stream_end comes before others may read. */
+INLINE void pair_store(void *p, const vf v[2], bool stream) {
+    vu even = (vu)v[0], odd = (vu)v[1];
+    vh2 low = (vh2)((even & 0xffffu) | (odd << 16));
+    vh2 high = (vh2)((even >> 16) | (odd & 0xffff0000u));
+    high -= (vh2)((low | (high & 1)) > 0x8000);
+#if defined(__AVX512F__)
+    if (stream) {
+        _mm512_stream_si512(p, (__m512i)high);
+        return;
+    }
+#else
+    (void)stream;
+#endif
+    memcpy(p, &high, sizeof high);
+}
+INLINE void stream_end(bool stream) {
+#if defined(__AVX512F__)
+    if (stream)
+        _mm_sfence();
+#else
+    (void)stream;
+#endif
+}
+/* Numbers of 32 channels in the same order, and back into their own. */
+INLINE void pair_split(vf v[2], const float *p) {
+    vf a = load_f32(p, L), b = load_f32(p + L, L);
+    v[0] = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24,
+                                   26, 28, 30);
+    v[1] = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25,
+                                   27, 29, 31);
+}
+INLINE void pair_join(float *p, const vf v[2]) {
+    store_f32(p,
+              __builtin_shufflevector(v[0], v[1], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5,
+                                      21, 6, 22, 7, 23),
+              L);
+    store_f32(p + L,
+              __builtin_shufflevector(v[0], v[1], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+                                      13, 29, 14, 30, 15, 31),
+              L);
+}
+
+/* ---- blocks: `vecs` = 2: 32 channels as above; 1: the first m of sixteen ---- */
+
+INLINE void block_get(vf v[2], const void *p, bool half, int vecs, int m) {
+    if (vecs == 2)
+        pair_load(v, p);
+    else
+        v[0] = half ? load_half(p, m) : load_f32(p, m);
+}
+INLINE void block_put(void *p, const vf v[2], bool half, int vecs, int m, bool stream) {
+    if (vecs == 2)
+        pair_store(p, v, stream);
+    else if (half)
+        store_half(p, v[0], m);
+#if defined(__AVX512F__)
+    else if (stream && m == L)
+        _mm512_stream_ps(p, (__m512)v[0]);
+#endif
+    else
+        store_f32(p, v[0], m);
+}
+INLINE void param_get(vf v[2], const float *p, int vecs, int m) {
+    if (vecs == 2)
+        pair_split(v, p);
+    else
+        v[0] = load_f32(p, m);
+}
+INLINE void param_put(float *p, const vf v[2], int vecs, int m) {
+    if (vecs == 2)
+        pair_join(p, v);
+    else
+        store_f32(p, v[0], m);
+}
+
+/* One bit per lane: whether it is set. */
+INLINE uint16_t bits_of(vi mask) {
+#if defined(__AVX512F__)
+    return (uint16_t)_mm512_movepi32_mask((__m512i)mask);
+#elif defined(__AVX2__)
+    __m256 half[2];
+    memcpy(half, &mask, sizeof half);
+    return (uint16_t)(_mm256_movemask_ps(half[0]) | _mm256_movemask_ps(half[1]) << 8);
+#else
+    unsigned bits = 0;
+    for (int i = 0; i < L; i++)
+        bits |= ((unsigned)mask[i] & 1u) << i;
+    return (uint16_t)bits;
+#endif
+}
+INLINE vi mask_of(uint16_t bits) {
+#if defined(__AVX512F__)
+    return (vi)_mm512_movm_epi32(bits);
+#else
+    const vi one = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                    1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+    return (one & (int32_t)bits) != 0;
+#endif
+}
+
+/* Calls the body on whole blocks of 32 channels if `wide`, on whole blocks of sixteen,
+ * and on the rest; `vecs` and `m` are constants but for the last. */
+#define FOR_WIDE(c, b, wide, ...)                                                        \
+    do {                                                                                 \
+        size_t b = 0;                                                                    \
+        if (wide)                                                                        \
+            for (; b + 2 * L <= (c); b += 2 * L) {                                       \
+                enum { vecs = 2, m = L };                                                \
+                __VA_ARGS__;                                                             \
+            }                                                                            \
+        for (; b + L <= (c); b += L) {                                                   \
+            enum { vecs = 1, m = L };                                                    \
+            __VA_ARGS__;                                                                 \
+        }                                                                                \
+        if (b < (c)) {                                                                   \
+            enum { vecs = 1 };                                                           \
+            const int m = (int)((c)-b);                                                  \
+            __VA_ARGS__;                                                                 \
+        }                                                                                \
+    } while (0)
 
 /* Calls body(..., 16) on whole blocks of channels and body(..., rest) on the last one, so
  * that the compiler makes a version without the partial loads. */

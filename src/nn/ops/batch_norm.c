@@ -3,8 +3,9 @@
  * the batch's and the running ones move towards them (the variance unbiased, as PyTorch
  * does); otherwise the running ones are used and examples are independent.
  *
- * A ReLU behind it, and a 2 x 2 max-pooling behind that, are done in the same pass: the
- * normalised image is then never written. */
+ * What follows is done in the same pass, so that the normalised image is never written: a
+ * ReLU, a 2 x 2 max-pooling behind it; or the end of a residual block, the sum with
+ * another value and a ReLU in either order. */
 #include "nn/norm.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@
 
 static const char *const bn_attrs[] = {"eps", "momentum", NULL};
 
-enum { X, SCALE, SHIFT, MEAN, VAR };
+enum { X, SCALE, SHIFT, MEAN, VAR, OTHER };
 
 static assay_status bn_infer(nn_node *node) {
     const nn_shape *x = &node->in_shape[X];
@@ -29,7 +30,7 @@ static assay_status bn_infer(nn_node *node) {
 static int bn_fuse(
     const nn_node *node, const nn_node *const *next, int n, nn_mode mode, bool x_grad) {
     (void)mode, (void)x_grad;
-    return norm_follow(node, next, n);
+    return norm_follow(node, next, n, true);
 }
 
 typedef struct bn_state {
@@ -60,6 +61,7 @@ static assay_status bn_plan(nn_plan *p) {
     norm_make(&s->norm, p->node, p->fused, p->n_fused);
     s->norm.x_half = (p->in_half & 1);
     s->norm.y_half = p->out_half;
+    s->norm.other_half = p->in_half >> OTHER & 1;
     p->save_bytes = norm_save_at(NULL, &s->norm, s->batch, s->backward).bytes;
     p->forward_scratch = p->backward_scratch = norm_scratch(&s->norm);
     if (p->mode == NN_TRAIN)
@@ -114,8 +116,14 @@ static assay_status bn_forward(nn_io *io) {
         norm_running(m, &save, io->in[MEAN], io->in[VAR]);
     }
     bn_affine a = affine_of(io, &save);
-    norm_forward(m, &save, &a, io->out, io->in[X], 0, (size_t)io->n);
+    norm_forward(m, &save, &a, io->out, io->in[X], m->adds ? io->in[OTHER] : NULL, 0,
+                 (size_t)io->n);
     return ASSAY_OK;
+}
+
+static void *d_other_of(const nn_io *io) {
+    const bn_state *s = io->state;
+    return s->norm.adds ? io->d_in[OTHER] : NULL;
 }
 
 /* Per-example gradients of scale and shift. */
@@ -126,7 +134,8 @@ static void fill_factor(nn_io *io, const norm_save *save, const bn_affine *a) {
     float *scale = io->factor, *shift = scale + m->c * (size_t)io->n;
     for (size_t i = 0; i < (size_t)io->n; i++) {
         memset(sum, 0, 2 * m->c * sizeof *sum);
-        norm_back_sums(m, save, a, sum, io->d_out, x + i * m->each * m->c, i, 1);
+        norm_back_sums(m, save, a, sum, io->d_out, x + i * m->each * m->c, d_other_of(io),
+                       i, 1);
         for (size_t k = 0; k < m->c; k++) {
             shift[i * m->c + k] = (float)sum[k];
             scale[i * m->c + k] = (float)sum[m->c + k];
@@ -144,7 +153,7 @@ static assay_status bn_backward(nn_io *io) {
         fill_factor(io, &save, &a);
     } else if (io->phase == 0) {
         double *sum = norm_shard_sums(m, io, true, n * m->each);
-        norm_back_sums(m, &save, &a, sum, io->d_out, io->in[X], 0, n);
+        norm_back_sums(m, &save, &a, sum, io->d_out, io->in[X], d_other_of(io), 0, n);
         return ASSAY_OK;
     } else {
         double *sum = norm_sums(io->scratch);
@@ -153,7 +162,8 @@ static assay_status bn_backward(nn_io *io) {
         norm_pull(m, pull, sum, rows, io->shard, io->d_in[SCALE], io->d_in[SHIFT]);
     }
     if (io->d_in[X])
-        norm_back(m, &save, &a, io->d_in[X], io->d_out, io->in[X], pull, 0, n);
+        norm_back(m, &save, &a, io->d_in[X], io->d_out, io->in[X], d_other_of(io), pull,
+                  0, n);
     return ASSAY_OK;
 }
 
@@ -232,7 +242,7 @@ const nn_op_def assay_op_batch_norm = {
     .summary = "normalisation per channel over the batch",
     .min_inputs = 5,
     .max_inputs = 5,
-    .half_in = 1,
+    .half_in = 1u << X | 1u << OTHER,
     .half_out = true,
     .batch_coupled = true,
     .phases = 2,

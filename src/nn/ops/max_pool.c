@@ -115,7 +115,7 @@ static assay_status pool_forward(nn_io *io) {
     if (status == ASSAY_OK && dilated(&g))
         dilated_forward(io, &g);
     else if (status == ASSAY_OK)
-        kernels_of(io)->max_pool(io->out, io->save, io->in[0], &g, (size_t)io->n);
+        kernels_of(io)->max_pool(io->out, io->save, io->in[0], &g, (size_t)io->n, false);
     return status;
 }
 
