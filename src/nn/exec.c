@@ -240,6 +240,13 @@ nn_factor nn_exec_factor(const nn_exec *e, int i) {
     return e->factor[i];
 }
 
+uint64_t nn_exec_primitives(const nn_exec *e) {
+    uint64_t n = 0;
+    for (int i = 0; i < e->n_shards; i++)
+        n += dn_primitive_count(e->shard[i].engine);
+    return n;
+}
+
 int nn_exec_rows(const nn_exec *e) {
     return e->n_steps;
 }

@@ -110,6 +110,8 @@ nn_factor nn_exec_factor(const nn_exec *e, int i);
 size_t nn_factor_scratch(const nn_factor *f);
 void nn_factor_gradient(const nn_factor *f, int example, float *out, float *scratch);
 
+/* Library primitives made so far; a repeated step must not move it. */
+uint64_t nn_exec_primitives(const nn_exec *e);
 /* Where the time went: one row per step of the executor, in order. Processor time since
  * it was made, of all runs and shards; nought unless options.profile. */
 typedef struct nn_exec_row {

@@ -182,30 +182,36 @@ static void fused_passes_change_nothing(void **state) {
     net_close(&t);
 }
 
+/* Steps of a full batch and of the same smaller one, in one shard and in several. */
 static void steady_state_allocates_nothing(void **state) {
     (void)state;
     net t;
-    net_open(&t, 1);
-    for (int half = 0; half < 2; half++) {
+    net_open(&t, 2);
+    for (int form = 0; form < 4; form++) {
         nn_exec *e;
         nn_exec_options o = {.mode = NN_TRAIN,
                              .batch = BATCH,
                              .target = t.loss,
-                             .dtype = half ? ASSAY_BF16 : ASSAY_F32};
+                             .dtype = form / 2 ? ASSAY_BF16 : ASSAY_F32,
+                             .shards = form % 2 ? 2 : 1,
+                             .threads = form % 2 ? 2 : 1};
         assay_status made = nn_exec_create(&e, t.ctx, t.graph, &t.weights, &o);
-        if (half && made == ASSAY_E_UNSUPPORTED) {
+        if (form >= 2 && made == ASSAY_E_UNSUPPORTED) {
             print_message("no bf16 here: skipped\n");
             break;
         }
         ok(made);
-        uint64_t before = 0;
+        uint64_t allocations = 0, primitives = 0;
         for (int step = 0; step < 8; step++) {
             forward(&t, e, step % 2 ? BATCH - 2 : BATCH);
             ok(nn_exec_backward(e, seed));
-            if (step == 1)
-                before = mem_alloc_count(t.ctx);
+            if (step == 1) {
+                allocations = mem_alloc_count(t.ctx);
+                primitives = nn_exec_primitives(e);
+            }
         }
-        assert_true(mem_alloc_count(t.ctx) == before);
+        assert_true(mem_alloc_count(t.ctx) == allocations);
+        assert_true(nn_exec_primitives(e) == primitives && primitives > 0);
         nn_exec_destroy(e);
     }
     net_close(&t);

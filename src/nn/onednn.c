@@ -143,6 +143,7 @@ struct dn_engine {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_attr_t attr; /* scratch is ours */
+    uint64_t primitives;        /* made so far */
 };
 
 static assay_status check(dnnl_status_t r, const char *what) {
@@ -200,6 +201,10 @@ const char *dn_version(char out[24]) {
     const dnnl_version_t *v = dnnl_version();
     snprintf(out, 24, "%d.%d.%d", v->major, v->minor, v->patch);
     return out;
+}
+
+uint64_t dn_primitive_count(const dn_engine *e) {
+    return e->primitives;
 }
 
 int dn_enter(void) {
@@ -263,6 +268,7 @@ static size_t round_up(size_t bytes) {
 static assay_status task_make(task *t, dn_engine *e, dnnl_primitive_desc_t pd) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(check(dnnl_primitive_create(&t->primitive, pd), "making a primitive"));
+    e->primitives++;
     md_ref scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     t->scratch_bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
     if (t->scratch_bytes)

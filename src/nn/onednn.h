@@ -15,6 +15,8 @@ typedef struct dn_conv dn_conv;
 /* @errors INTERNAL, NOMEM   @threads safe; an engine is used by one thread at a time */
 ASSAY_MUST_CHECK assay_status dn_engine_create(dn_engine **out, assay_ctx *ctx);
 void dn_engine_destroy(dn_engine *e);
+/* Primitives made so far; a steady state must not move it. */
+uint64_t dn_primitive_count(const dn_engine *e);
 
 /* "2.6.3" */
 const char *dn_version(char out[24]);
