@@ -1,6 +1,6 @@
 /* A fleet: many models side by side, one per core for long stretches. Nothing is shared
  * but the data, which is only read, so a member's bytes do not depend on how many run
- * beside it. */
+ * beside it. A model alone may have all threads for itself. */
 #include "train/trainer.h"
 
 #include "base/pool.h"
@@ -32,7 +32,9 @@ assay_status train_fleet(assay_ctx *ctx,
     for (size_t i = 0; i < n; i++)
         images += train_images(recipe, jobs[i].n_rows);
     progress_begin(ctx, "training", images, "images");
-    assay_status status = assay_parallel_for(ctx, n, 1, run, &f);
+    assay_status status = n == 1 && jobs[0].wide /* the threads are for its shards */
+                              ? run(&f, 0, 0, 1)
+                              : assay_parallel_for(ctx, n, 1, run, &f);
     progress_end(ctx);
     return status;
 }

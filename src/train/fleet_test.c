@@ -88,6 +88,36 @@ static void threads_do_not_matter(void **state) {
     }
 }
 
+/* A model that has all threads for its shards. */
+static void threads_do_not_matter_to_one(void **state) {
+    (void)state;
+    assay_ctx *ctx[3] = {test_ctx(1), test_ctx(2), test_ctx(3)};
+    test_scratch s = test_scratch_begin();
+    for (size_t k = 0; k < TOY_MODELS; k++) {
+        char dir[3][600];
+        toy *t = toy_make(ctx[0], 2 * ROWS, toy_model(k));
+        t->recipe.batch = ROWS; /* two shards */
+        for (int i = 0; i < 3; i++) {
+            (void)snprintf(dir[i], sizeof dir[i], "%.200s/%zu-%d", s.folder, k, i);
+            train_job job = {.dir = dir[i],
+                             .rows = t->rows,
+                             .n_rows = t->n,
+                             .seed = 3,
+                             .identity = "toy",
+                             .wide = true};
+            assert_ok(train_fleet(ctx[i], &t->data, &t->recipe, &job, 1));
+        }
+        for (int i = 1; i < 3; i++) {
+            same_file(ctx[0], dir[0], dir[i], "model.safetensors");
+            same_file(ctx[0], dir[0], dir[i], "metrics.jsonl");
+        }
+        toy_free(t);
+    }
+    test_scratch_end(&s);
+    for (int i = 0; i < 3; i++)
+        assay_ctx_destroy(ctx[i]);
+}
+
 /* ---- interruptions ---- */
 
 typedef struct counter {
@@ -383,6 +413,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_continued), /* first: it forks */
         cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(threads_do_not_matter_to_one),
         cmocka_unit_test(cancelled_and_continued),
         cmocka_unit_test(finished_jobs_are_kept),
         cmocka_unit_test(changed_inputs_are_redone),

@@ -276,8 +276,11 @@ static assay_status jobs_make(run *r) {
     if (r->o.members)
         ASSAY_TRY(jobs_members(r));
     else
-        r->jobs[0] = (train_job){
-            .dir = r->out, .rows = r->train, .n_rows = r->n_train, .seed = r->o.seed};
+        r->jobs[0] = (train_job){.dir = r->out,
+                                 .rows = r->train,
+                                 .n_rows = r->n_train,
+                                 .seed = r->o.seed,
+                                 .wide = true};
     for (size_t i = 0; i < n; i++) {
         r->jobs[i].identity = r->key;
         r->jobs[i].result = &r->model[i];

@@ -52,6 +52,8 @@ static void key_make(trainer *t) {
     hash_sha256_init(&h);
     hash_sha256_str(&h, TRAIN_VERSION);
     hash_sha256_str(&h, t->job->identity ? t->job->identity : "");
+    if (t->job->wide)
+        hash_sha256_str(&h, "wide");
     hash_sha256_str(&h, c->dataset_sha256);
     hash_sha256_str(&h, t->model.card.recipe);
     hash_sha256_u64(&h, (uint64_t)c->size);
@@ -240,7 +242,9 @@ static assay_status start(trainer *t) {
                                .n_keep = 1,
                                .target = t->model.zoo.loss,
                                .dtype = half ? ASSAY_BF16 : ASSAY_F32,
-                               .shards = 1,
+                               .shards = t->job->wide ? 0 : 1,
+                               .threads = t->job->wide ? assay_ctx_threads(t->ctx) : 1,
+                               .seed = t->job->seed,
                                .kernels = kernels};
     ASSAY_TRY(
         nn_exec_create(&t->exec, t->ctx, t->model.zoo.graph, &t->model.weights, &o));
@@ -299,6 +303,7 @@ static assay_status epoch(trainer *t) {
         feeder_batch b;
         ASSAY_TRY(ctx_check(t->ctx));
         ASSAY_TRY(feeder_next(t->feeder, &b));
+        nn_exec_set_step(t->exec, (uint64_t)(t->done * t->per_epoch + i));
         rate = schedule_rate(t->schedule, t->recipe->lr, t->done * t->per_epoch + i,
                              t->recipe->epochs * t->per_epoch);
         ASSAY_TRY_AT(step(t, &b, rate, &loss, &right), "epoch %d, step %lld", t->done + 1,
@@ -359,7 +364,8 @@ assay_status train_one(assay_ctx *ctx,
     assay_status status = ASSAY_OK;
     trainer t = {
         .ctx = ctx, .data = data, .recipe = recipe, .job = job, .model = {.ctx = ctx}};
-    uint64_t began = os_now_ns(), began_cpu = os_thread_cpu_ns();
+    uint64_t (*cpu_ns)(void) = job->wide ? os_cpu_ns : os_thread_cpu_ns;
+    uint64_t began = os_now_ns(), began_cpu = cpu_ns();
     bool have;
     ASSAY_TRY(job_check(data, recipe, job));
     ASSAY_TRY(card_make(&t));
@@ -387,6 +393,6 @@ done:
         err_where("%s", job->dir);
     trainer_end(&t);
     job->seconds = 1e-9 * (double)(os_now_ns() - began);
-    job->cpu_seconds = 1e-9 * (double)(os_thread_cpu_ns() - began_cpu);
+    job->cpu_seconds = 1e-9 * (double)(cpu_ns() - began_cpu);
     return status;
 }

@@ -77,6 +77,7 @@ typedef struct train_job {
     const uint32_t *rows; /* training rows of this member, borrowed */
     size_t n_rows;
     uint64_t seed;
+    bool wide; /* alone: its batches are cut into shards for all threads of the context */
     const char *identity; /* of data and options; a checkpoint of another identity is
                              refused and redone */
     trained_model
