@@ -172,7 +172,50 @@ done:
     return status;
 }
 
-assay_status imp_scalar(imp *im, float value, nn_value *out) {
-    const nn_shape scalar = {0};
-    return imp_constant(im, ASSAY_F32, &scalar, &value, out);
+assay_status imp_known_constant(imp *im, const imp_known *k, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_shape shape = {.ndim = k->ndim};
+    void *bytes = NULL;
+    *out = -1;
+    if (k->count == 0)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "a constant without elements");
+    memcpy(shape.dim, k->dim, sizeof shape.dim);
+    ASSAY_TRY(mem_new(im->ctx, &bytes, (size_t)k->count, assay_dtype_size(k->dtype)));
+    imp_known_bytes(k, bytes);
+    ASSAY_TRY(imp_constant(im, k->dtype, &shape, bytes, out));
+done:
+    mem_free(im->ctx, bytes);
+    return status;
+}
+
+assay_status imp_scalar(imp *im, assay_dtype dtype, double value, nn_value *out) {
+    double f = value;
+    int64_t i = 0;
+    bool whole = dtype != ASSAY_F32 && dtype != ASSAY_F64 && dtype != ASSAY_F16 &&
+                 dtype != ASSAY_BF16;
+    if (whole)
+        i = (int64_t)value;
+    const imp_known k = {
+        .dtype = dtype, .count = 1, .f = whole ? NULL : &f, .i = whole ? &i : NULL};
+    return imp_known_constant(im, &k, out);
+}
+
+assay_status imp_unary(imp *im, const char *op, nn_value v, nn_value *out) {
+    return imp_op_cast(im, op, &v, 1, NULL, 0, out);
+}
+
+assay_status imp_binary(imp *im, const char *op, nn_value a, nn_value b, nn_value *out) {
+    const nn_value in[2] = {a, b};
+    return imp_op_cast(im, op, in, 2, NULL, 0, out);
+}
+
+assay_status imp_transpose(imp *im, nn_value v, const int *perm, int n, nn_value *out) {
+    nn_attr attr = {.name = "perm", .count = n};
+    bool same = true;
+    for (int i = 0; i < n; i++) {
+        attr.i[i] = perm[i];
+        same &= perm[i] == i;
+    }
+    *out = v;
+    return same ? ASSAY_OK : imp_op_cast(im, "transpose", &v, 1, &attr, 1, out);
 }

@@ -135,6 +135,13 @@ ASSAY_MUST_CHECK assay_status imp_op_cast(imp *im,
                                           const nn_attr *attr,
                                           int n_attr,
                                           nn_value *out);
+/* Ops of one and of two inputs without attributes, through imp_op_cast. */
+ASSAY_MUST_CHECK assay_status imp_unary(imp *im,
+                                        const char *op,
+                                        nn_value v,
+                                        nn_value *out);
+ASSAY_MUST_CHECK assay_status
+imp_binary(imp *im, const char *op, nn_value a, nn_value b, nn_value *out);
 ASSAY_MUST_CHECK assay_status imp_cast(imp *im,
                                        nn_value v,
                                        assay_dtype to,
@@ -146,7 +153,22 @@ ASSAY_MUST_CHECK assay_status imp_reshape(imp *im,
                                           nn_value *out);
 ASSAY_MUST_CHECK assay_status imp_constant(
     imp *im, assay_dtype dtype, const nn_shape *shape, const void *data, nn_value *out);
-ASSAY_MUST_CHECK assay_status imp_scalar(imp *im, float value, nn_value *out);
+/* A scalar constant of any element type. */
+ASSAY_MUST_CHECK assay_status imp_scalar(imp *im,
+                                         assay_dtype dtype,
+                                         double value,
+                                         nn_value *out);
+/* A constant of known numbers. */
+ASSAY_MUST_CHECK assay_status imp_known_constant(imp *im,
+                                                 const imp_known *k,
+                                                 nn_value *out);
+/* New known numbers, all 0. */
+ASSAY_MUST_CHECK assay_status
+imp_known_make(imp *im, assay_dtype dtype, int ndim, const int64_t *dim, imp_known **out);
+/* All numbers those of an array of one, of their type. */
+void imp_fill(imp_known *k, const onnx_array *one);
+ASSAY_MUST_CHECK assay_status
+imp_transpose(imp *im, nn_value v, const int *perm, int n, nn_value *out);
 /* Output k of the node is this value. */
 ASSAY_MUST_CHECK assay_status imp_set(imp *im,
                                       const onnx_node *node,

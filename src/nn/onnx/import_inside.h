@@ -36,8 +36,6 @@ imp_value *imp_find(imp *im, const char *name);
 ASSAY_MUST_CHECK assay_status imp_fill_weights(imp *im);
 /* A new name. FORMAT when it is taken. */
 ASSAY_MUST_CHECK assay_status imp_name(imp *im, const char *name, imp_value **out);
-ASSAY_MUST_CHECK assay_status
-imp_known_make(imp *im, assay_dtype dtype, int ndim, const int64_t *dim, imp_known **out);
 /* An array as known numbers; only what `known` can be made of. */
 ASSAY_MUST_CHECK assay_status imp_known_from(imp *im,
                                              const onnx_array *a,

@@ -76,6 +76,14 @@ done:
     return status;
 }
 
+void imp_fill(imp_known *k, const onnx_array *one) {
+    for (int64_t i = 0; i < k->count; i++)
+        if (k->f)
+            k->f[i] = float_at(one->dtype, one->data, 0);
+        else
+            k->i[i] = integer_at(one->dtype, one->data, 0);
+}
+
 void imp_known_bytes(const imp_known *k, void *out) {
     size_t size = assay_dtype_size(k->dtype);
     for (int64_t n = 0; n < k->count; n++) {

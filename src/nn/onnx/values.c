@@ -154,18 +154,14 @@ done:
 static assay_status constant_of_known(imp *im, imp_value *v) {
     assay_status status = ASSAY_OK;
     const imp_known *k = v->known;
-    void *bytes = NULL;
     if (k->count == 0)
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "'%s' has no elements", v->name);
     for (int64_t i = 0; k->batch && i < k->count; i++)
         if (k->batch[i])
             ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
                        "'%s' holds the size of the batch, and is computed with", v->name);
-    ASSAY_TRY(mem_new(im->ctx, &bytes, (size_t)k->count, assay_dtype_size(k->dtype)));
-    imp_known_bytes(k, bytes);
-    ASSAY_TRY(imp_constant(im, k->dtype, &v->shape, bytes, &v->v));
+    ASSAY_TRY(imp_known_constant(im, k, &v->v));
 done:
-    mem_free(im->ctx, bytes);
     return status;
 }
 

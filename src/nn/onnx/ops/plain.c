@@ -1,27 +1,226 @@
-/* Ops of one or two inputs that mean here what they mean there. */
+/* Ops that mean here what they mean there: maths of one number, arithmetic, comparisons
+ * and logic of two with broadcasting, and of many by twos. */
 #include "nn/onnx/import.h"
+
+#include <math.h>
 
 static assay_status one(imp *im, const onnx_node *node, const imp_rule *rule) {
     assay_status status = ASSAY_OK;
     nn_value v;
     ASSAY_TRY(imp_get_in(im, node, 0, &v));
-    ASSAY_TRY(imp_op_cast(im, rule->op, &v, 1, NULL, 0, &v));
+    ASSAY_TRY(imp_unary(im, rule->op, v, &v));
     ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+static assay_status
+two_named(imp *im, const onnx_node *node, const char *op, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_value a, b;
+    ASSAY_TRY(imp_get_in(im, node, 0, &a));
+    ASSAY_TRY(imp_get_in(im, node, 1, &b));
+    ASSAY_TRY(imp_binary(im, op, a, b, out));
 done:
     return status;
 }
 
 static assay_status two(imp *im, const onnx_node *node, const imp_rule *rule) {
     assay_status status = ASSAY_OK;
-    nn_value in[2], v;
-    ASSAY_TRY(imp_get_in(im, node, 0, &in[0]));
-    ASSAY_TRY(imp_get_in(im, node, 1, &in[1]));
-    ASSAY_TRY(imp_op_cast(im, rule->op, in, 2, NULL, 0, &v));
+    nn_value v;
+    ASSAY_TRY(two_named(im, node, rule->op, &v));
     ASSAY_TRY(imp_set(im, node, 0, v));
 done:
     return status;
 }
 
-static const imp_rule list[] = {
-    {"Relu", one, "relu", 0, 0}, {"Add", two, "add", 0, 0}, {0}};
+/* The exponent may be of another type; the result is of the base's. */
+static assay_status power(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    nn_value in[2], v;
+    ASSAY_TRY(imp_get_in(im, node, 0, &in[0]));
+    ASSAY_TRY(imp_get_in(im, node, 1, &in[1]));
+    ASSAY_TRY(imp_op(im, rule->op, in, 2, NULL, 0, &v));
+    ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+static assay_status modulo(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    int64_t like_c;
+    nn_value v;
+    (void)rule;
+    ASSAY_TRY(imp_attr_i(node, "fmod", 0, &like_c));
+    ASSAY_TRY(two_named(im, node, like_c ? "fmod" : "mod", &v));
+    ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+/* Sum, Mean, Min, Max over any number of values. */
+static assay_status many(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    nn_value sum, next;
+    ASSAY_TRY(imp_get_in(im, node, 0, &sum));
+    for (size_t i = 1; i < node->n_in; i++) {
+        ASSAY_TRY(imp_get_in(im, node, i, &next));
+        ASSAY_TRY(imp_binary(im, rule->op, sum, next, &sum));
+    }
+    if (rule->arg && node->n_in > 1) {
+        assay_dtype dtype = nn_graph_dtype(imp_graph(im), sum);
+        ASSAY_TRY(imp_scalar(im, dtype, (double)node->n_in, &next));
+        ASSAY_TRY(imp_binary(im, "div", sum, next, &sum));
+    }
+    ASSAY_TRY(imp_set(im, node, 0, sum));
+done:
+    return status;
+}
+
+/* Bounds are inputs; before opset 11 they were attributes. */
+static assay_status clip(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    static const char *const names[2] = {"min", "max"}, *const ops[2] = {"maximum",
+                                                                         "minimum"};
+    nn_value v, bound;
+    (void)rule;
+    ASSAY_TRY(imp_get_in(im, node, 0, &v));
+    assay_dtype dtype = nn_graph_dtype(imp_graph(im), v);
+    for (size_t k = 0; k < 2; k++) {
+        imp_value *given = imp_optional(im, node, k + 1);
+        const onnx_attr *a = imp_attr(node, names[k]);
+        double number;
+        if (given) {
+            ASSAY_TRY(imp_get(im, given, &bound));
+        } else if (a && imp_opset(im) < 11) {
+            ASSAY_TRY(imp_attr_f(node, names[k], 0, &number));
+            ASSAY_TRY(imp_scalar(im, dtype, number, &bound));
+        } else {
+            continue;
+        }
+        ASSAY_TRY(imp_binary(im, ops[k], v, bound, &v));
+    }
+    ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+/* x times or divided by 2^n, in x's unsigned type. */
+static assay_status shift(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    const char *direction;
+    nn_value x, in[2], v;
+    (void)rule;
+    ASSAY_TRY(imp_attr_s(node, "direction", "", &direction));
+    ASSAY_TRY(imp_get_in(im, node, 0, &x));
+    ASSAY_TRY(imp_get_in(im, node, 1, &in[1]));
+    ASSAY_TRY(imp_scalar(im, nn_graph_dtype(imp_graph(im), x), 2, &in[0]));
+    ASSAY_TRY(imp_op(im, "pow", in, 2, NULL, 0, &v));
+    if (*direction != 'L' && *direction != 'R')
+        ASSAY_FAIL(ASSAY_E_FORMAT, "attribute 'direction' is '%s'", direction);
+    ASSAY_TRY(imp_binary(im, *direction == 'L' ? "mul" : "div", x, v, &v));
+    ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+/* What differs from itself. */
+static assay_status is_nan(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    nn_value v;
+    (void)rule;
+    ASSAY_TRY(imp_get_in(im, node, 0, &v));
+    ASSAY_TRY(imp_binary(im, "equal", v, v, &v));
+    ASSAY_TRY(imp_unary(im, "not", v, &v));
+    ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+static assay_status is_inf(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    int64_t negative, positive;
+    nn_value v, bound;
+    (void)rule;
+    ASSAY_TRY(imp_attr_i(node, "detect_negative", 1, &negative));
+    ASSAY_TRY(imp_attr_i(node, "detect_positive", 1, &positive));
+    ASSAY_TRY(imp_get_in(im, node, 0, &v));
+    if (negative && positive)
+        ASSAY_TRY(imp_unary(im, "abs", v, &v));
+    /* Without either nothing is found: NaN equals nothing. */
+    double inf = positive ? INFINITY : negative ? -INFINITY : NAN;
+    ASSAY_TRY(imp_scalar(im, nn_graph_dtype(imp_graph(im), v), inf, &bound));
+    ASSAY_TRY(imp_binary(im, "equal", v, bound, &v));
+    ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+static assay_status gelu(imp *im, const onnx_node *node, const imp_rule *rule) {
+    assay_status status = ASSAY_OK;
+    const char *how;
+    nn_value v;
+    ASSAY_TRY(imp_attr_s(node, "approximate", "none", &how));
+    const nn_attr attr = {.name = "tanh", .i = {*how == 't'}, .count = 1};
+    ASSAY_TRY(imp_get_in(im, node, 0, &v));
+    ASSAY_TRY(imp_op_cast(im, rule->op, &v, 1, &attr, 1, &v));
+    ASSAY_TRY(imp_set(im, node, 0, v));
+done:
+    return status;
+}
+
+static const imp_rule list[] = {{"Abs", one, "abs", 0, 6},
+                                {"Acos", one, "acos", 0, 0},
+                                {"Acosh", one, "acosh", 0, 0},
+                                {"Add", two, "add", 0, 0},
+                                {"And", two, "and", 0, 0},
+                                {"Asin", one, "asin", 0, 0},
+                                {"Asinh", one, "asinh", 0, 0},
+                                {"Atan", one, "atan", 0, 0},
+                                {"Atanh", one, "atanh", 0, 0},
+                                {"BitShift", shift, "pow", 0, 0},
+                                {"Ceil", one, "ceil", 0, 6},
+                                {"Clip", clip, "minimum", 0, 6},
+                                {"Cos", one, "cos", 0, 0},
+                                {"Cosh", one, "cosh", 0, 0},
+                                {"Div", two, "div", 0, 0},
+                                {"Equal", two, "equal", 0, 0},
+                                {"Erf", one, "erf", 0, 0},
+                                {"Exp", one, "exp", 0, 6},
+                                {"Floor", one, "floor", 0, 6},
+                                {"Gelu", gelu, "gelu", 0, 0},
+                                {"Greater", two, "greater", 0, 0},
+                                {"GreaterOrEqual", two, "greater_equal", 0, 0},
+                                {"HardSwish", one, "hard_swish", 0, 0},
+                                {"IsInf", is_inf, "equal", 0, 0},
+                                {"IsNaN", is_nan, "equal", 0, 0},
+                                {"Less", two, "less", 0, 0},
+                                {"LessOrEqual", two, "less_equal", 0, 0},
+                                {"Log", one, "log", 0, 6},
+                                {"Max", many, "maximum", 0, 6},
+                                {"Mean", many, "add", 1, 6},
+                                {"Min", many, "minimum", 0, 6},
+                                {"Mish", one, "mish", 0, 0},
+                                {"Mod", modulo, "mod", 0, 0},
+                                {"Mul", two, "mul", 0, 0},
+                                {"Neg", one, "neg", 0, 6},
+                                {"Not", one, "not", 0, 1},
+                                {"Or", two, "or", 0, 0},
+                                {"Pow", power, "pow", 0, 0},
+                                {"Reciprocal", one, "reciprocal", 0, 6},
+                                {"Relu", one, "relu", 0, 6},
+                                {"Round", one, "round", 0, 0},
+                                {"Sigmoid", one, "sigmoid", 0, 6},
+                                {"Sign", one, "sign", 0, 0},
+                                {"Sin", one, "sin", 0, 0},
+                                {"Sinh", one, "sinh", 0, 0},
+                                {"Softplus", one, "softplus", 0, 1},
+                                {"Softsign", one, "softsign", 0, 1},
+                                {"Sqrt", one, "sqrt", 0, 6},
+                                {"Sub", two, "sub", 0, 0},
+                                {"Sum", many, "add", 0, 6},
+                                {"Tan", one, "tan", 0, 0},
+                                {"Tanh", one, "tanh", 0, 6},
+                                {"Xor", two, "xor", 0, 0},
+                                {0}};
 const imp_rules assay_onnx_rule_plain = {list};
