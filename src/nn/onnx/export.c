@@ -41,24 +41,50 @@ assay_status exp_new_name(exporter *x, const char **out) {
 
 /* ---- tensors and ports ---- */
 
-static assay_status add_tensor(exporter *x,
-                               const char *name,
-                               assay_dtype dtype,
-                               const nn_shape *shape,
-                               const void *data) {
+static assay_status make_tensor(exporter *x,
+                                const char *name,
+                                assay_dtype dtype,
+                                const nn_shape *shape,
+                                const void *data,
+                                onnx_tensor *out) {
     assay_status status = ASSAY_OK;
     int64_t *dim;
     ASSAY_TRY(exp_take(x, &dim, NN_MAX_DIMS, sizeof *dim));
     memcpy(dim, shape->dim, sizeof shape->dim);
+    *out = (onnx_tensor){.name = name,
+                         .type = onnx_type_of(dtype),
+                         .ndim = (size_t)shape->ndim,
+                         .dim = dim,
+                         .raw = data,
+                         .raw_bytes =
+                             (size_t)nn_shape_count(shape) * assay_dtype_size(dtype)};
+done:
+    return status;
+}
+
+static assay_status
+add_tensor(exporter *x, const char *name, const nn_shape *shape, const float *data) {
+    assay_status status = ASSAY_OK;
     ASSAY_TRY(mem_grow(x->ctx, &x->init, x->n_init, &x->cap_init, x->n_init + 1,
                        sizeof *x->init));
-    x->init[x->n_init++] = (onnx_tensor){.name = name,
-                                         .type = onnx_type_of(dtype),
-                                         .ndim = (size_t)shape->ndim,
-                                         .dim = dim,
-                                         .raw = data,
-                                         .raw_bytes = (size_t)nn_shape_count(shape) *
-                                                      assay_dtype_size(dtype)};
+    ASSAY_TRY(make_tensor(x, name, ASSAY_F32, shape, data, &x->init[x->n_init]));
+    x->n_init++;
+done:
+    return status;
+}
+
+/* The node of a constant; data must live until the export ends. */
+static assay_status add_constant(exporter *x,
+                                 const char *name,
+                                 assay_dtype dtype,
+                                 const nn_shape *shape,
+                                 const void *data) {
+    assay_status status = ASSAY_OK;
+    onnx_tensor *t;
+    ASSAY_TRY(exp_take(x, &t, 1, sizeof *t));
+    ASSAY_TRY(make_tensor(x, "", dtype, shape, data, t));
+    const onnx_attr value = {.name = "value", .kind = ONNX_ATTR_TENSOR, .t = t, .s = ""};
+    ASSAY_TRY(exp_node(x, "Constant", NULL, 0, &value, 1, name, NULL));
 done:
     return status;
 }
@@ -95,15 +121,13 @@ assay_status exp_name(exporter *x, nn_value v, const char **out) {
     *out = x->name[v];
     switch (info->kind) {
     case NN_KIND_PARAM:
-        ASSAY_TRY(add_tensor(x, *out, ASSAY_F32, &info->shape,
-                             x->weights->params + info->offset));
+        ASSAY_TRY(add_tensor(x, *out, &info->shape, x->weights->params + info->offset));
         break;
     case NN_KIND_BUFFER:
-        ASSAY_TRY(add_tensor(x, *out, ASSAY_F32, &info->shape,
-                             x->weights->buffers + info->offset));
+        ASSAY_TRY(add_tensor(x, *out, &info->shape, x->weights->buffers + info->offset));
         break;
     case NN_KIND_CONSTANT:
-        ASSAY_TRY(add_tensor(x, *out, info->dtype, &info->shape, info->constant));
+        ASSAY_TRY(add_constant(x, *out, info->dtype, &info->shape, info->constant));
         break;
     case NN_KIND_INPUT:
         ASSAY_TRY(
@@ -129,7 +153,7 @@ exp_floats(exporter *x, const float *v, int ndim, const int64_t *dim, const char
     ASSAY_TRY(exp_take(x, &copy, n, sizeof *copy));
     memcpy(copy, v, n * sizeof *copy);
     ASSAY_TRY(exp_new_name(x, out));
-    ASSAY_TRY(add_tensor(x, *out, ASSAY_F32, &shape, copy));
+    ASSAY_TRY(add_constant(x, *out, ASSAY_F32, &shape, copy));
 done:
     return status;
 }
@@ -138,16 +162,26 @@ assay_status exp_float(exporter *x, float v, const char **out) {
     return exp_floats(x, &v, 0, NULL, out);
 }
 
-assay_status exp_ints(exporter *x, const int64_t *v, size_t n, const char **out) {
+/* A list, or with ndim 0 a single number. */
+static assay_status
+whole(exporter *x, const int64_t *v, int ndim, size_t n, const char **out) {
     assay_status status = ASSAY_OK;
-    const nn_shape shape = {1, {(int64_t)n}};
+    const nn_shape shape = {ndim, {(int64_t)n}};
     int64_t *copy;
     ASSAY_TRY(exp_take(x, &copy, n, sizeof *copy));
     memcpy(copy, v, n * sizeof *copy);
     ASSAY_TRY(exp_new_name(x, out));
-    ASSAY_TRY(add_tensor(x, *out, ASSAY_I64, &shape, copy));
+    ASSAY_TRY(add_constant(x, *out, ASSAY_I64, &shape, copy));
 done:
     return status;
+}
+
+assay_status exp_ints(exporter *x, const int64_t *v, size_t n, const char **out) {
+    return whole(x, v, 1, n, out);
+}
+
+assay_status exp_scalar(exporter *x, int64_t v, const char **out) {
+    return whole(x, &v, 0, 1, out);
 }
 
 assay_status exp_node(exporter *x,
@@ -163,7 +197,8 @@ assay_status exp_node(exporter *x,
     onnx_attr *attrs;
     ASSAY_TRY(exp_take(x, &names, (size_t)n_in + 1, sizeof *names));
     ASSAY_TRY(exp_take(x, &attrs, (size_t)n_attr + 1, sizeof *attrs));
-    memcpy(names, in, (size_t)n_in * sizeof *names);
+    if (n_in)
+        memcpy(names, in, (size_t)n_in * sizeof *names);
     if (n_attr)
         memcpy(attrs, attr, (size_t)n_attr * sizeof *attrs);
     if (!out)

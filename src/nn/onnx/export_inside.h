@@ -43,7 +43,8 @@ ASSAY_MUST_CHECK assay_status exp_node(exporter *x,
                                        int n_attr,
                                        const char *out,
                                        const char **made);
-/* Constants. */
+/* Constants, of nodes: tensors of the file would be trained by who imports it. */
+ASSAY_MUST_CHECK assay_status exp_scalar(exporter *x, int64_t v, const char **out);
 ASSAY_MUST_CHECK assay_status exp_ints(exporter *x,
                                        const int64_t *v,
                                        size_t n,

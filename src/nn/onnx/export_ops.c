@@ -214,6 +214,99 @@ done:
     return status;
 }
 
+/* ---- attention, in ONNX's words ---- */
+
+/* [N,T,H D] as [N,H,T,D]. */
+static assay_status
+split_heads(exporter *x, const char *v, int64_t heads, int64_t width, const char **out) {
+    assay_status status = ASSAY_OK;
+    static const int64_t order[4] = {0, 2, 1, 3};
+    const int64_t shape[4] = {0, 0, heads, width};
+    const onnx_attr perm = exp_attr_ints("perm", order, 4);
+    const char *in[2] = {v};
+    ASSAY_TRY(exp_ints(x, shape, 4, &in[1]));
+    ASSAY_TRY(exp_node(x, "Reshape", in, 2, NULL, 0, NULL, &in[0]));
+    ASSAY_TRY(exp_node(x, "Transpose", in, 1, &perm, 1, NULL, out));
+done:
+    return status;
+}
+
+/* q, k and v of the node, each [N,H,T,D]. */
+static assay_status
+attention_parts(exporter *x, const nn_node *node, int64_t heads, const char **part) {
+    assay_status status = ASSAY_OK;
+    static const int64_t order[5] = {2, 0, 3, 1, 4};
+    const char *in[NN_MAX_INPUTS], *all;
+    ASSAY_TRY(input_names(x, node, in));
+    for (int i = 0; node->n_in == 3 && i < 3; i++)
+        ASSAY_TRY(
+            split_heads(x, in[i], heads, node->in_shape[i].dim[2] / heads, &part[i]));
+    if (node->n_in == 3)
+        goto done;
+    const int64_t shape[5] = {0, 0, 3, heads, node->in_shape[0].dim[2] / (3 * heads)};
+    const onnx_attr perm = exp_attr_ints("perm", order, 5), axis = exp_attr_i("axis", 0);
+    ASSAY_TRY(exp_ints(x, shape, 5, &in[1]));
+    ASSAY_TRY(exp_node(x, "Reshape", in, 2, NULL, 0, NULL, &all));
+    ASSAY_TRY(exp_node(x, "Transpose", &all, 1, &perm, 1, NULL, &all));
+    for (int64_t i = 0; i < 3; i++) {
+        const char *pick[2] = {all};
+        ASSAY_TRY(exp_scalar(x, i, &pick[1]));
+        ASSAY_TRY(exp_node(x, "Gather", pick, 2, &axis, 1, NULL, &part[i]));
+    }
+done:
+    return status;
+}
+
+/* Minus infinity where a token would see a later one. */
+static assay_status causal_mask(exporter *x, int64_t t, int64_t s, const char **out) {
+    assay_status status = ASSAY_OK;
+    float *mask = NULL;
+    const int64_t dim[2] = {t, s};
+    ASSAY_TRY(mem_new(x->ctx, &mask, (size_t)(t * s), sizeof *mask));
+    for (int64_t i = 0; i < t * s; i++)
+        mask[i] = i % s > i / s ? -INFINITY : 0;
+    ASSAY_TRY(exp_floats(x, mask, 2, dim, out));
+done:
+    mem_free(x->ctx, mask);
+    return status;
+}
+
+static assay_status write_attention(exporter *x, const nn_node *node, const char *out) {
+    assay_status status = ASSAY_OK;
+    static const int64_t turned[4] = {0, 1, 3, 2}, back[4] = {0, 2, 1, 3};
+    int64_t heads = nn_attr_i(node, "heads", 1), t = node->in_shape[0].dim[1];
+    int64_t last = node->in_shape[0].dim[2], keys = t;
+    int64_t width = last / heads / (node->n_in == 1 ? 3 : 1);
+    const char *part[3], *in[2];
+    if (nn_attr_f(node, "rotary", 0) != 0)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "rotary positions are not written as ONNX");
+    if (node->n_in == 3)
+        keys = node->in_shape[1].dim[1];
+    const onnx_attr turn = exp_attr_ints("perm", turned, 4);
+    const onnx_attr unturn = exp_attr_ints("perm", back, 4);
+    const onnx_attr axis = exp_attr_i("axis", -1);
+    ASSAY_TRY(attention_parts(x, node, heads, part));
+    in[0] = part[0];
+    ASSAY_TRY(exp_node(x, "Transpose", &part[1], 1, &turn, 1, NULL, &in[1]));
+    ASSAY_TRY(exp_node(x, "MatMul", in, 2, NULL, 0, NULL, &in[0]));
+    double scale = nn_attr_f(node, "scale", 1 / sqrt((double)width));
+    ASSAY_TRY(exp_float(x, (float)scale, &in[1]));
+    ASSAY_TRY(exp_node(x, "Mul", in, 2, NULL, 0, NULL, &in[0]));
+    if (nn_attr_i(node, "causal", 0)) {
+        ASSAY_TRY(causal_mask(x, t, keys, &in[1]));
+        ASSAY_TRY(exp_node(x, "Add", in, 2, NULL, 0, NULL, &in[0]));
+    }
+    ASSAY_TRY(exp_node(x, "Softmax", in, 1, &axis, 1, NULL, &in[0]));
+    in[1] = part[2];
+    ASSAY_TRY(exp_node(x, "MatMul", in, 2, NULL, 0, NULL, &in[0]));
+    ASSAY_TRY(exp_node(x, "Transpose", in, 1, &unturn, 1, NULL, &in[0]));
+    const int64_t shape[3] = {0, 0, node->out_shape.dim[2]};
+    ASSAY_TRY(exp_ints(x, shape, 3, &in[1]));
+    ASSAY_TRY(exp_node(x, "Reshape", in, 2, NULL, 0, out, NULL));
+done:
+    return status;
+}
+
 /* ---- activations ---- */
 
 static assay_status write_axis(exporter *x, const nn_node *node, const char *out) {
@@ -312,6 +405,7 @@ static const struct {
     {"batch_norm", write_batch_norm},
     {"layer_norm", write_layer_norm},
     {"linear", write_linear},
+    {"attention", write_attention},
     {"embedding", write_embedding},
     {"softmax", write_axis},
     {"log_softmax", write_axis},

@@ -374,6 +374,8 @@ pack_attr(onnx_file *f, const onnx_attr *a, Onnx__AttributeProto **out) {
     m->i = a->i;
     m->has_s = a->kind == ONNX_ATTR_STRING;
     m->s = (ProtobufCBinaryData){strlen(a->s), (uint8_t *)a->s};
+    if (a->kind == ONNX_ATTR_TENSOR)
+        ASSAY_TRY(pack_tensor(f, a->t, &m->t));
     if (a->kind == ONNX_ATTR_INTS) {
         m->n_ints = a->count;
         m->ints = (int64_t *)a->ints;
