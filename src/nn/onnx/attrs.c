@@ -219,3 +219,63 @@ assay_status imp_transpose(imp *im, nn_value v, const int *perm, int n, nn_value
     *out = v;
     return same ? ASSAY_OK : imp_op_cast(im, "transpose", &v, 1, &attr, 1, out);
 }
+
+assay_status imp_reduce(imp *im,
+                        const char *op,
+                        nn_value v,
+                        const int64_t *axes,
+                        int count,
+                        bool keep,
+                        nn_value *out) {
+    nn_attr attr[2] = {{.name = "axes", .count = count},
+                       {.name = "keepdims", .i = {keep}, .count = 1}};
+    memcpy(attr[0].i, axes, (size_t)count * sizeof *axes);
+    *out = v;
+    return count ? imp_op_cast(im, op, &v, 1, attr, 2, out) : ASSAY_OK;
+}
+
+assay_status imp_slice(imp *im,
+                       nn_value v,
+                       int axis,
+                       int64_t start,
+                       int64_t end,
+                       int64_t step,
+                       nn_value *out) {
+    nn_attr attr[4] = {{.name = "axes", .i = {axis}, .count = 1},
+                       {.name = "starts", .i = {start}, .count = 1},
+                       {.name = "ends", .i = {end}, .count = 1},
+                       {.name = "steps", .i = {step}, .count = 1}};
+    nn_shape s = nn_graph_shape(im->graph, v);
+    *out = v;
+    if (end < start && end < 0) /* down to the first */
+        attr[2].i[0] = -s.dim[axis] - 1;
+    if (start == 0 && step == 1 && end == s.dim[axis])
+        return ASSAY_OK;
+    return imp_op(im, "slice", &v, 1, attr, 4, out);
+}
+
+assay_status imp_pad(
+    imp *im, nn_value v, const int64_t *amount, int mode, double value, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_shape s = nn_graph_shape(im->graph, v);
+    nn_attr attr[4] = {{.name = "begins", .count = s.ndim},
+                       {.name = "ends", .count = s.ndim},
+                       {.name = "mode", .i = {mode}, .count = 1},
+                       {.name = "value", .f = value}};
+    memcpy(attr[0].i, amount, (size_t)s.ndim * sizeof *amount);
+    memcpy(attr[1].i, amount + s.ndim, (size_t)s.ndim * sizeof *amount);
+    ASSAY_TRY(imp_op(im, "pad", &v, 1, attr, 4, out));
+done:
+    return status;
+}
+
+assay_status imp_expand(imp *im, nn_value v, const nn_shape *shape, nn_value *out) {
+    nn_attr attr = {.name = "shape", .count = shape->ndim};
+    nn_shape now = nn_graph_shape(im->graph, v);
+    memcpy(attr.i, shape->dim, sizeof attr.i);
+    *out = v;
+    if (nn_shape_open(shape) && !nn_shape_open(&now))
+        return imp_unsupported("a value is stretched over the batch");
+    return nn_shape_equal(&now, shape) ? ASSAY_OK
+                                       : imp_op(im, "expand", &v, 1, &attr, 1, out);
+}

@@ -158,6 +158,32 @@ ASSAY_MUST_CHECK assay_status imp_scalar(imp *im,
                                          assay_dtype dtype,
                                          double value,
                                          nn_value *out);
+/* Elements start, start + step, ... of one axis, `end` not among them; within its size.
+ */
+ASSAY_MUST_CHECK assay_status imp_slice(imp *im,
+                                        nn_value v,
+                                        int axis,
+                                        int64_t start,
+                                        int64_t end,
+                                        int64_t step,
+                                        nn_value *out);
+/* `amount`: before each dimension, then behind each; mode 0 constant, 1 reflect, 2 edge,
+ * 3 wrap. Negative amounts cut. */
+ASSAY_MUST_CHECK assay_status imp_pad(
+    imp *im, nn_value v, const int64_t *amount, int mode, double value, nn_value *out);
+/* Stretched to a shape, which may be open where v is not. */
+ASSAY_MUST_CHECK assay_status imp_expand(imp *im,
+                                         nn_value v,
+                                         const nn_shape *shape,
+                                         nn_value *out);
+/* Reduced over axes with an op of ours. */
+ASSAY_MUST_CHECK assay_status imp_reduce(imp *im,
+                                         const char *op,
+                                         nn_value v,
+                                         const int64_t *axes,
+                                         int count,
+                                         bool keep,
+                                         nn_value *out);
 /* A constant of known numbers. */
 ASSAY_MUST_CHECK assay_status imp_known_constant(imp *im,
                                                  const imp_known *k,

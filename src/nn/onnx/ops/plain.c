@@ -2,7 +2,7 @@
  * and logic of two with broadcasting, and of many by twos. */
 #include "nn/onnx/import.h"
 
-#include <math.h>
+#include <string.h>
 
 static assay_status one(imp *im, const onnx_node *node, const imp_rule *rule) {
     assay_status status = ASSAY_OK;
@@ -105,33 +105,18 @@ done:
     return status;
 }
 
-/* x times or divided by 2^n, in x's unsigned type. */
 static assay_status shift(imp *im, const onnx_node *node, const imp_rule *rule) {
     assay_status status = ASSAY_OK;
     const char *direction;
-    nn_value x, in[2], v;
-    (void)rule;
+    nn_value in[2], v;
     ASSAY_TRY(imp_attr_s(node, "direction", "", &direction));
-    ASSAY_TRY(imp_get_in(im, node, 0, &x));
-    ASSAY_TRY(imp_get_in(im, node, 1, &in[1]));
-    ASSAY_TRY(imp_scalar(im, nn_graph_dtype(imp_graph(im), x), 2, &in[0]));
-    ASSAY_TRY(imp_op(im, "pow", in, 2, NULL, 0, &v));
-    if (*direction != 'L' && *direction != 'R')
+    bool right = strcmp(direction, "RIGHT") == 0;
+    if (!right && strcmp(direction, "LEFT") != 0)
         ASSAY_FAIL(ASSAY_E_FORMAT, "attribute 'direction' is '%s'", direction);
-    ASSAY_TRY(imp_binary(im, *direction == 'L' ? "mul" : "div", x, v, &v));
-    ASSAY_TRY(imp_set(im, node, 0, v));
-done:
-    return status;
-}
-
-/* What differs from itself. */
-static assay_status is_nan(imp *im, const onnx_node *node, const imp_rule *rule) {
-    assay_status status = ASSAY_OK;
-    nn_value v;
-    (void)rule;
-    ASSAY_TRY(imp_get_in(im, node, 0, &v));
-    ASSAY_TRY(imp_binary(im, "equal", v, v, &v));
-    ASSAY_TRY(imp_unary(im, "not", v, &v));
+    const nn_attr attr = {.name = "right", .i = {right}, .count = 1};
+    ASSAY_TRY(imp_get_in(im, node, 0, &in[0]));
+    ASSAY_TRY(imp_get_in(im, node, 1, &in[1]));
+    ASSAY_TRY(imp_op(im, rule->op, in, 2, &attr, 1, &v));
     ASSAY_TRY(imp_set(im, node, 0, v));
 done:
     return status;
@@ -140,17 +125,13 @@ done:
 static assay_status is_inf(imp *im, const onnx_node *node, const imp_rule *rule) {
     assay_status status = ASSAY_OK;
     int64_t negative, positive;
-    nn_value v, bound;
-    (void)rule;
+    nn_value v;
     ASSAY_TRY(imp_attr_i(node, "detect_negative", 1, &negative));
     ASSAY_TRY(imp_attr_i(node, "detect_positive", 1, &positive));
+    const nn_attr attr[2] = {{.name = "positive", .i = {positive != 0}, .count = 1},
+                             {.name = "negative", .i = {negative != 0}, .count = 1}};
     ASSAY_TRY(imp_get_in(im, node, 0, &v));
-    if (negative && positive)
-        ASSAY_TRY(imp_unary(im, "abs", v, &v));
-    /* Without either nothing is found: NaN equals nothing. */
-    double inf = positive ? INFINITY : negative ? -INFINITY : NAN;
-    ASSAY_TRY(imp_scalar(im, nn_graph_dtype(imp_graph(im), v), inf, &bound));
-    ASSAY_TRY(imp_binary(im, "equal", v, bound, &v));
+    ASSAY_TRY(imp_op(im, rule->op, &v, 1, attr, 2, &v));
     ASSAY_TRY(imp_set(im, node, 0, v));
 done:
     return status;
@@ -178,7 +159,7 @@ static const imp_rule list[] = {{"Abs", one, "abs", 0, 6},
                                 {"Asinh", one, "asinh", 0, 0},
                                 {"Atan", one, "atan", 0, 0},
                                 {"Atanh", one, "atanh", 0, 0},
-                                {"BitShift", shift, "pow", 0, 0},
+                                {"BitShift", shift, "bit_shift", 0, 0},
                                 {"Ceil", one, "ceil", 0, 6},
                                 {"Clip", clip, "minimum", 0, 6},
                                 {"Cos", one, "cos", 0, 0},
@@ -192,8 +173,8 @@ static const imp_rule list[] = {{"Abs", one, "abs", 0, 6},
                                 {"Greater", two, "greater", 0, 0},
                                 {"GreaterOrEqual", two, "greater_equal", 0, 0},
                                 {"HardSwish", one, "hard_swish", 0, 0},
-                                {"IsInf", is_inf, "equal", 0, 0},
-                                {"IsNaN", is_nan, "equal", 0, 0},
+                                {"IsInf", is_inf, "isinf", 0, 0},
+                                {"IsNaN", one, "isnan", 0, 0},
                                 {"Less", two, "less", 0, 0},
                                 {"LessOrEqual", two, "less_equal", 0, 0},
                                 {"Log", one, "log", 0, 6},

@@ -2,34 +2,9 @@
  * the axis times what follows. */
 #include "nn/onnx/import.h"
 
-#include <string.h>
-
 static assay_status along(imp *im, const char *op, nn_value v, int axis, nn_value *out) {
     const nn_attr attr = {.name = "axis", .i = {axis}, .count = 1};
     return imp_op_cast(im, op, &v, 1, &attr, 1, out);
-}
-
-/* 1 where the largest of the axis is (the first of them), 0 elsewhere. */
-static assay_status hardmax_of(imp *im, nn_value v, int axis, nn_value *out) {
-    assay_status status = ASSAY_OK;
-    nn_shape shape = nn_graph_shape(imp_graph(im), v);
-    const nn_attr attr[2] = {{.name = "axis", .i = {axis}, .count = 1},
-                             {.name = "keepdims", .i = {1}, .count = 1}};
-    nn_value at, places;
-    imp_known *k;
-    int64_t dim[NN_MAX_DIMS];
-    assay_dtype dtype = nn_graph_dtype(imp_graph(im), v);
-    for (int i = 0; i < shape.ndim; i++)
-        dim[i] = i == axis ? shape.dim[i] : 1;
-    ASSAY_TRY(imp_op_cast(im, "argmax", &v, 1, attr, 2, &at));
-    ASSAY_TRY(imp_known_make(im, nn_graph_dtype(imp_graph(im), at), shape.ndim, dim, &k));
-    for (int64_t i = 0; i < k->count; i++)
-        k->i[i] = i;
-    ASSAY_TRY(imp_known_constant(im, k, &places));
-    ASSAY_TRY(imp_binary(im, "equal", at, places, &at));
-    ASSAY_TRY(imp_cast(im, at, dtype, out));
-done:
-    return status;
 }
 
 static assay_status soft(imp *im, const onnx_node *node, const imp_rule *rule) {
@@ -52,10 +27,7 @@ static assay_status soft(imp *im, const onnx_node *node, const imp_rule *rule) {
         flat.dim[i >= axis] *= x->shape.dim[i];
     if (matrix)
         ASSAY_TRY(imp_reshape(im, v, &flat, &v));
-    if (rule->arg)
-        ASSAY_TRY(hardmax_of(im, v, matrix ? 1 : axis, &v));
-    else
-        ASSAY_TRY(along(im, rule->op, v, matrix ? 1 : axis, &v));
+    ASSAY_TRY(along(im, rule->op, v, matrix ? 1 : axis, &v));
     if (matrix)
         ASSAY_TRY(imp_reshape(im, v, &x->shape, &v));
     ASSAY_TRY(imp_set(im, node, 0, v));
@@ -77,7 +49,7 @@ static assay_status arg(imp *im, const onnx_node *node, const imp_rule *rule) {
     ASSAY_TRY(imp_attr_i(node, "select_last_index", 0, &last));
     const nn_attr attr[3] = {{.name = "axis", .i = {axis}, .count = 1},
                              {.name = "keepdims", .i = {keep != 0}, .count = 1},
-                             {.name = "last", .i = {1}, .count = 1}};
+                             {.name = "select_last", .i = {1}, .count = 1}};
     ASSAY_TRY(imp_get(im, x, &v));
     ASSAY_TRY(imp_op_cast(im, rule->op, &v, 1, attr, last ? 3 : 2, &v));
     ASSAY_TRY(imp_cast(im, v, ASSAY_I64, &v));
@@ -88,6 +60,6 @@ done:
 
 static const imp_rule list[] = {
     {"Softmax", soft, "softmax", 0, 1}, {"LogSoftmax", soft, "log_softmax", 0, 1},
-    {"Hardmax", soft, "argmax", 1, 1},  {"ArgMax", arg, "argmax", 0, 1},
+    {"Hardmax", soft, "hardmax", 0, 1}, {"ArgMax", arg, "argmax", 0, 1},
     {"ArgMin", arg, "argmin", 0, 1},    {0}};
 const imp_rules assay_onnx_rule_softmax = {list};
