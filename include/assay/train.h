@@ -77,6 +77,16 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval(assay_ctx *ctx,
                                                    const char *split,
                                                    assay_eval_result *result);
 
+/** Writes a model file (.safetensors of ours) as ONNX (opset 17): input pixels from 0 to
+ * 1, [batch, C, H, W], normalised by the file's first nodes; output "logits". Batch norm
+ * is written with its running statistics. An existing file is replaced.
+ *  @errors as assay_eval; UNSUPPORTED where an op has no form in ONNX here; INVALID,
+ * NOSPC
+ *  @threads safe */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_export_onnx(assay_ctx *ctx,
+                                                          const char *model,
+                                                          const char *path);
+
 /** Zoo models by index, for help texts. @threads safe */
 ASSAY_API size_t assay_zoo_count(void);
 ASSAY_API const char *assay_zoo_name(size_t i);

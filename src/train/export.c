@@ -1,0 +1,47 @@
+/* A model file as an ONNX file: the logits of the graph that the file names, with the
+ * input's normalisation in front of it. */
+#include "train/trainer.h"
+
+#include "base/json.h"
+#include "file/atomic.h"
+#include "nn/onnx/export.h"
+
+#include <assay/train.h>
+
+assay_status assay_export_onnx(assay_ctx *ctx, const char *model, const char *path) {
+    assay_status status = ASSAY_OK;
+    trained_model m = {0};
+    atomic_file f = {.fd = -1};
+    buf bytes = buf_make(ctx), classes = buf_make(ctx);
+    ASSAY_TRY(model_load(&m, ctx, model));
+    json_out j = json_out_make(&classes, 0);
+    json_arr(&j);
+    for (int i = 0; m.card.class_name && i < m.card.classes; i++)
+        json_str(&j, m.card.class_name[i]);
+    json_arr_end(&j);
+    ASSAY_TRY(buf_check(&classes));
+    const onnx_pair meta[] = {{"assay.model", m.card.name},
+                              {"assay.classes", classes.data},
+                              {"assay.dataset_sha256", m.card.dataset_sha256},
+                              {"assay.input", "pixels from 0 to 1; normalised inside"}};
+    static const char *const name = "logits";
+    bool images = nn_graph_shape(m.zoo.graph, m.zoo.images).ndim == 4;
+    const onnx_export_options o = {.outputs = &m.zoo.logits,
+                                   .names = &name,
+                                   .n_outputs = 1,
+                                   .mean = images ? m.card.mean : NULL,
+                                   .std = images ? m.card.std : NULL,
+                                   .image = m.zoo.images,
+                                   .meta = meta,
+                                   .n_meta = sizeof meta / sizeof *meta};
+    ASSAY_TRY_AT(onnx_export(&bytes, ctx, m.zoo.graph, &m.weights, &o), "%s", model);
+    ASSAY_TRY(atomic_open(&f, ctx, path));
+    ASSAY_TRY(atomic_write(&f, bytes.data, bytes.len));
+    ASSAY_TRY(atomic_commit(&f));
+done:
+    atomic_abandon(&f);
+    model_free(&m);
+    buf_free(&bytes);
+    buf_free(&classes);
+    return status;
+}
