@@ -43,7 +43,7 @@ static void want_again(nn_exec *e, const nn_step *s, nn_value v) {
 /* Which steps run again: those that leave something of their own to backward, and those
  * whose output backward or another such step reads. Users come behind makers. */
 static void mark_again(nn_exec *e) {
-    int last = e->step[e->n_steps - 1].segment;
+    int last = e->n_steps ? e->step[e->n_steps - 1].segment : 0;
     bool capture = e->options.mode == NN_CAPTURE;
     for (int k = 0; k < e->n_steps; k++)
         e->step[k].again = false;
