@@ -607,6 +607,7 @@ static assay_status fold_shape(imp *im, const onnx_node *node, imp_known **out) 
     imp_value *v;
     int64_t start, end;
     ASSAY_TRY(imp_input(im, node, 0, &v));
+    imp_note_shape(im, v);
     int n = v->shape.ndim;
     ASSAY_TRY(imp_attr_i(node, "start", 0, &start));
     ASSAY_TRY(imp_attr_i(node, "end", n, &end));
@@ -630,6 +631,7 @@ static assay_status fold_size(imp *im, const onnx_node *node, imp_known **out) {
     assay_status status = ASSAY_OK;
     imp_value *v;
     ASSAY_TRY(imp_input(im, node, 0, &v));
+    imp_note_shape(im, v);
     if (v->open)
         return FOLD_NOT;
     ASSAY_TRY(imp_known_make(im, ASSAY_I64, 0, NULL, out));

@@ -212,6 +212,8 @@ ASSAY_MUST_CHECK assay_status imp_set_known(imp *im,
 /* Output k is that tensor, a constant. */
 ASSAY_MUST_CHECK assay_status imp_tensor(
     imp *im, const onnx_node *node, size_t k, const onnx_tensor *t, imp_value **out);
+/* A rule goes by the shape of a value without computing with it. */
+void imp_note_shape(imp *im, const imp_value *v);
 /* Whether somebody wants output k. */
 bool imp_wants(const onnx_node *node, size_t k);
 assay_status imp_unsupported(const char *fmt, ...) ASSAY_PRINTF(1, 2);

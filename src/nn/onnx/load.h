@@ -32,6 +32,7 @@ typedef struct onnx_port {
     bool empty;             /* no elements */
     nn_value value;         /* -1: an input that nothing computes with */
     int param, buffer;      /* inputs used as one of these: which; -1: none */
+    bool shaped;            /* its shape was used, if nothing else of it */
     bool bound;             /* its numbers decided shapes: they must be the same again */
 } onnx_port;
 

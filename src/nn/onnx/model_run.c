@@ -80,6 +80,9 @@ check_input(const assay_model *m, size_t i, const assay_tensor *t, int64_t *n) {
         return err_set(ASSAY_E_DTYPE, "input '%s' is %s, but %s was given", p->name,
                        assay_dtype_name(p->dtype),
                        assay_dtype_name(assay_tensor_dtype(t)));
+    /* What only has a type is of any shape. */
+    if (p->value < 0 && p->param < 0 && p->buffer < 0 && !p->shaped && !p->bound)
+        return ASSAY_OK;
     const int64_t *dim = assay_tensor_dims(t);
     bool open = nn_shape_open(&p->shape) && !p->empty;
     bool fits = assay_tensor_ndim(t) == p->shape.ndim;

@@ -233,6 +233,11 @@ done:
 
 /* ---- what a node's outputs are ---- */
 
+void imp_note_shape(imp *im, const imp_value *v) {
+    if (v->input >= 0)
+        im->out->in[v->input].shaped = true;
+}
+
 bool imp_wants(const onnx_node *node, size_t k) {
     return k < node->n_out && *node->out[k];
 }

@@ -106,6 +106,7 @@ static assay_status eye(imp *im, const onnx_node *node, const imp_rule *rule) {
     assay_dtype dtype;
     (void)rule;
     ASSAY_TRY(imp_input(im, node, 0, &like));
+    imp_note_shape(im, like);
     ASSAY_TRY(imp_attr_i(node, "dtype", onnx_type_of(like->dtype), &type));
     ASSAY_TRY(imp_attr_i(node, "k", 0, &offset));
     ASSAY_TRY(onnx_dtype(&dtype, (int)type));

@@ -38,10 +38,8 @@ done:
 
 /* Padding that gives the output_shape asked for, as ONNX says: the total is what the
  * output without padding is larger by; SAME_LOWER puts the larger half before. */
-static assay_status transposed_pads(const onnx_node *node,
-                                    const nn_shape *x,
-                                    const int64_t *extra,
-                                    imp_window *w) {
+static assay_status
+transposed_pads(const onnx_node *node, const nn_shape *x, int64_t *extra, imp_window *w) {
     assay_status status = ASSAY_OK;
     int64_t wanted[2];
     int count;
@@ -59,8 +57,11 @@ static assay_status transposed_pads(const onnx_node *node,
         int64_t full =
             (in - 1) * w->stride[k] + extra[k] + (w->kernel[k] - 1) * w->dilation[k] + 1;
         int64_t total = full - to;
-        if (to < 1 || total < 0)
-            ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "an output larger than its windows reach");
+        if (to < 1 || to > 1 << 24)
+            ASSAY_FAIL(ASSAY_E_FORMAT, "attribute 'output_shape' holds %lld",
+                       (long long)to);
+        extra[k] += total < 0 ? -total : 0; /* past what the windows reach: bias alone */
+        total = total < 0 ? 0 : total;
         w->pad[k] = strcmp(autos, "SAME_UPPER") == 0 ? total / 2 : total - total / 2;
         w->pad[k + 2] = total - w->pad[k];
     }
