@@ -30,7 +30,7 @@ static assay_status nll_of(imp *im, const onnx_node *node, nn_value logs, nn_val
     imp_value *weights = imp_optional(im, node, 2);
     nn_attr attr[2];
     nn_value in[3] = {logs};
-    int n;
+    int n = 0;
     ASSAY_TRY(read_loss(im, node, attr, &n));
     ASSAY_TRY(imp_get_in(im, node, 1, &in[1]));
     if (weights)

@@ -104,8 +104,10 @@ static assay_status reshape(imp *im, const onnx_node *node, const imp_rule *rule
     bool keeps = batch == 0 || (x->open && n > 0 && dim[0] == 0 && !zero);
     /* -1 first can stand for the batch: if the others make up an example. */
     int64_t others = 1;
-    for (int i = 1; i < n && others > 0 && others <= rest; i++)
-        others *= dim[i] == 0 && !zero && i < x->shape.ndim ? x->shape.dim[i] : dim[i];
+    for (int i = 1; i < n && others > 0; i++) {
+        int64_t d = dim[i] == 0 && !zero && i < x->shape.ndim ? x->shape.dim[i] : dim[i];
+        others = d > 0 && d <= rest / others ? others * d : 0;
+    }
     keeps |= x->open && n > 0 && dim[0] == -1 && others == rest;
     if (batch > 0 || (x->open && !keeps) || (batch == 0 && !x->open))
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "the batch would be mixed with other dimensions");
