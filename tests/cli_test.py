@@ -492,6 +492,15 @@ class Work(Packed):
             self.assertEqual(evaluated["rows"], 20)
             self.assertAlmostEqual(evaluated["accuracy"], document["accuracy"], 6)
         self.assertIn("80 rows (train)", self.good("eval", out, self.beton, "--split=train").out)
+        onnx = self.dir / "m.onnx"
+        self.good("export", out / "model.safetensors", onnx, "--to=onnx")
+        self.assertIn(b"logits", onnx.read_bytes())
+        self.assertIn("--force", self.refused(2, "export", out / "model.safetensors", onnx,
+                                              "--to=onnx").err)
+        npy(self.dir / "x.npy", [[0.5]])
+        done = self.refused(3, "infer", onnx, self.dir / "x.npy", "-o", self.dir / "y.npy")
+        self.assertIn("input 'images' is [N,", done.err)
+        self.refused(3, "export", self.beton, self.dir / "n.onnx", "--to=onnx")
         self.refused(2, "train", self.beton, "-o", self.dir / "x", "--model=nonesuch")
         self.refused(2, "eval", self.dir / "absent", self.beton)
 

@@ -108,9 +108,10 @@ assay_model_gradients(assay_model *model,
 /** Runs ONNX's tests of single operators: every folder test_* in `folder` with model.onnx
  *  and test_data_set_N/input_i.pb, output_i.pb. Outputs are compared as ONNX's own runner
  *  does (relative 1e-3, absolute 1e-7).
- *  @param json  passed, unsupported {operator: count}, failed [{test, why}], ops
- *               {operator: {passed, unsupported, failed}}; take, release with
- *               assay_string_free
+ *  @param json  passed (and of these passed_with_known_inputs, in which an input decides
+ *               about shapes and is known before the model is planned), unsupported
+ * {operator: count}, failed [{test, why}], ops {operator: {passed, unsupported, failed}};
+ * take, release with assay_string_free
  *  @errors NOTFOUND when there is no test, NOMEM, CANCELLED */
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_onnx_test(assay_ctx *ctx,
                                                         const char *folder,
