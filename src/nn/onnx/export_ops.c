@@ -235,7 +235,7 @@ done:
 static assay_status
 attention_parts(exporter *x, const nn_node *node, int64_t heads, const char **part) {
     assay_status status = ASSAY_OK;
-    static const int64_t order[5] = {2, 0, 3, 1, 4};
+    static const int64_t order[5] = {0, 2, 3, 1, 4};
     const char *in[NN_MAX_INPUTS], *all;
     ASSAY_TRY(input_names(x, node, in));
     for (int i = 0; node->n_in == 3 && i < 3; i++)
@@ -244,7 +244,7 @@ attention_parts(exporter *x, const nn_node *node, int64_t heads, const char **pa
     if (node->n_in == 3)
         goto done;
     const int64_t shape[5] = {0, 0, 3, heads, node->in_shape[0].dim[2] / (3 * heads)};
-    const onnx_attr perm = exp_attr_ints("perm", order, 5), axis = exp_attr_i("axis", 0);
+    const onnx_attr perm = exp_attr_ints("perm", order, 5), axis = exp_attr_i("axis", 1);
     ASSAY_TRY(exp_ints(x, shape, 5, &in[1]));
     ASSAY_TRY(exp_node(x, "Reshape", in, 2, NULL, 0, NULL, &all));
     ASSAY_TRY(exp_node(x, "Transpose", &all, 1, &perm, 1, NULL, &all));

@@ -265,6 +265,78 @@ static void test_normalisation(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* ---- a transformer's block ---- */
+
+enum { TOKENS = 5, WIDTH = 8, WORDS = 11 };
+
+static nn_value row_norm(net *n, nn_value v, const char *gain, const char *bias) {
+    return op(n, "layer_norm", 3,
+              (nn_value[]){v, weight(n, gain, (nn_shape){1, {WIDTH}}),
+                           weight(n, bias, (nn_shape){1, {WIDTH}})},
+              NULL, 0);
+}
+
+static net make_block(assay_ctx *ctx) {
+    net n = {0};
+    const nn_attr attention[2] = {{.name = "heads", .i = {2}, .count = 1},
+                                  {.name = "causal", .i = {1}, .count = 1}};
+    const nn_attr tangent = {.name = "tanh", .i = {1}, .count = 1};
+    nn_value v, kept;
+    assert_ok(nn_graph_create(&n.g, ctx));
+    assert_ok(nn_graph_input(n.g, "tokens", ASSAY_I32, (nn_shape){2, {0, TOKENS}}, &n.x));
+    v = op(&n, "embedding", 2,
+           (nn_value[]){n.x, weight(&n, "wte", (nn_shape){2, {WORDS, WIDTH}})}, NULL, 0);
+    kept =
+        op(&n, "add", 2,
+           (nn_value[]){v, weight(&n, "wpe", (nn_shape){2, {TOKENS, WIDTH}})}, NULL, 0);
+    v = row_norm(&n, kept, "ln1.weight", "ln1.bias");
+    v = op(&n, "linear", 3,
+           (nn_value[]){v, weight(&n, "qkv.weight", (nn_shape){2, {3 * WIDTH, WIDTH}}),
+                        weight(&n, "qkv.bias", (nn_shape){1, {3 * WIDTH}})},
+           NULL, 0);
+    v = op(&n, "attention", 1, &v, attention, 2);
+    kept = op(&n, "add", 2, (nn_value[]){kept, v}, NULL, 0);
+    v = row_norm(&n, kept, "ln2.weight", "ln2.bias");
+    v = op(&n, "gelu", 1, &v, &tangent, 1);
+    v = op(&n, "gelu", 1, &v, NULL, 0);
+    v = op(&n, "silu", 1, &v, NULL, 0);
+    n.logits =
+        op(&n, "linear", 2,
+           (nn_value[]){v, weight(&n, "head", (nn_shape){2, {WORDS, WIDTH}})}, NULL, 0);
+    assert_ok(nn_weights_create(&n.w, ctx, n.g, 3));
+    return n;
+}
+
+static void test_block(void **state) {
+    (void)state;
+    enum { N = 3 };
+    assay_ctx *ctx = test_ctx(1);
+    net n = make_block(ctx);
+    assay_model *m = round_trip(&n, ctx, NULL, NULL);
+    nn_exec *e;
+    assay_tensor *x, *y;
+    const int64_t dim[2] = {N, TOKENS};
+    const nn_exec_options o = {
+        .mode = NN_EVAL, .batch = N, .keep = &n.logits, .n_keep = 1, .target = -1};
+    assert_int_equal(nn_graph_param_floats(m->import.graph), nn_graph_param_floats(n.g));
+    assert_ok(assay_tensor_create(&x, ctx, ASSAY_I32, 2, dim, ASSAY_ROW_MAJOR));
+    for (int i = 0; i < N * TOKENS; i++)
+        ((int32_t *)assay_tensor_data(x))[i] = i * 7 % WORDS;
+    assert_ok(nn_exec_create(&e, ctx, n.g, &n.w, &o));
+    memcpy(nn_exec_input(e, n.x), assay_tensor_data(x), N * TOKENS * sizeof(int32_t));
+    assert_ok(nn_exec_forward(e, N));
+    const float *want = nn_exec_value(e, n.logits);
+    assert_ok(assay_model_run(m, (const assay_tensor *const *)&x, &y));
+    for (int i = 0; i < N * TOKENS * WORDS; i++)
+        assert_true(fabsf(((float *)assay_tensor_data(y))[i] - want[i]) <= 1e-5f);
+    nn_exec_destroy(e);
+    assay_tensor_unref(x);
+    assay_tensor_unref(y);
+    assay_model_close(m);
+    free_net(&n, ctx);
+    assay_ctx_destroy(ctx);
+}
+
 /* ---- training what was imported ---- */
 
 static void test_training(void **state) {
@@ -481,9 +553,9 @@ static void test_tensors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_normalisation),
-        cmocka_unit_test(test_training),         cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_shape_arithmetic), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_tensors)};
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_normalisation),
+        cmocka_unit_test(test_block),      cmocka_unit_test(test_training),
+        cmocka_unit_test(test_gradients),  cmocka_unit_test(test_shape_arithmetic),
+        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_tensors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
