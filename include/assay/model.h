@@ -26,7 +26,8 @@ typedef struct assay_model_options {
     int batch;             /**< examples run at a time; 0: 64 */
     /** Inputs that are known beforehand, [n_inputs] in the file's order, borrowed;
      * entries may be NULL. Sizes that the file leaves open, besides the batch, are taken
-     * from them, and values that decide about shapes; these must then stay the same. */
+     * from them, and values that decide about shapes; these must then stay the same.
+     * Where the model mixes the batch with other dimensions its size is taken, too. */
     const assay_tensor *const *inputs;
     int n_inputs;
 } assay_model_options;

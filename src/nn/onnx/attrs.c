@@ -269,13 +269,57 @@ done:
     return status;
 }
 
+/* A truth per example, all true, [N,1,...]: an input compared with itself, or not. */
+static assay_status batch_of_truths(imp *im, int ndim, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    imp_value *x = NULL;
+    nn_value v, no;
+    nn_shape shape = {.ndim = ndim};
+    for (size_t i = 0; i < im->model->graph.n_in && !x; i++) {
+        imp_value *in = imp_find(im, im->model->graph.in[i].name);
+        x = in && in->input >= 0 && in->open && !in->empty ? in : NULL;
+    }
+    if (!x)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "a batch without an input that has it");
+    ASSAY_TRY(imp_get(im, x, &v));
+    const nn_shape flat = {2, {0, nn_shape_each(&x->shape)}};
+    ASSAY_TRY(imp_reshape(im, v, &flat, &v));
+    ASSAY_TRY(imp_slice(im, v, 1, 0, 1, 1, &v));
+    ASSAY_TRY(imp_cast(im, v, ASSAY_BOOL, &v));
+    ASSAY_TRY(imp_unary(im, "not", v, &no));
+    ASSAY_TRY(imp_binary(im, "or", v, no, &v));
+    for (int i = 1; i < ndim; i++)
+        shape.dim[i] = 1;
+    ASSAY_TRY(imp_reshape(im, v, &shape, out));
+done:
+    return status;
+}
+
+/* Chosen where a truth per example is true, that is, for every example. */
+static assay_status
+over_batch(imp *im, nn_value v, const nn_shape *shape, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_value in[3] = {-1, v};
+    ASSAY_TRY(batch_of_truths(im, shape->ndim, &in[0]));
+    ASSAY_TRY(imp_scalar(im, nn_graph_dtype(im->graph, v), 0, &in[2]));
+    ASSAY_TRY(imp_op(im, "where", in, 3, NULL, 0, out));
+done:
+    return status;
+}
+
 assay_status imp_expand(imp *im, nn_value v, const nn_shape *shape, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_shape now = nn_graph_shape(im->graph, v), to = *shape;
     nn_attr attr = {.name = "shape", .count = shape->ndim};
-    nn_shape now = nn_graph_shape(im->graph, v);
-    memcpy(attr.i, shape->dim, sizeof attr.i);
+    bool stretch = nn_shape_open(shape) && !nn_shape_open(&now);
+    if (stretch)
+        to.dim[0] = 1;
+    memcpy(attr.i, to.dim, sizeof attr.i);
     *out = v;
-    if (nn_shape_open(shape) && !nn_shape_open(&now))
-        return imp_unsupported("a value is stretched over the batch");
-    return nn_shape_equal(&now, shape) ? ASSAY_OK
-                                       : imp_op(im, "expand", &v, 1, &attr, 1, out);
+    if (!nn_shape_equal(&now, &to))
+        ASSAY_TRY(imp_op(im, "expand", &v, 1, &attr, 1, out));
+    if (stretch)
+        ASSAY_TRY(over_batch(im, *out, shape, out));
+done:
+    return status;
 }

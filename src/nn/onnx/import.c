@@ -142,6 +142,8 @@ input_dim(imp *im, const onnx_value *in, const onnx_bound *b, size_t i, int64_t 
         open = true;
     else if (i == 0 && open && im->batch_name && strcmp(im->batch_name, d->name) != 0)
         open = false; /* open, but of another size than the batch */
+    if (im->options->fix_batch && b && (size_t)b->ndim == in->ndim)
+        open = false;
     if (i == 0 && open) {
         if (d->size < 0 && !im->batch_name)
             im->batch_name = d->name;

@@ -81,7 +81,10 @@ static void whole(sketch *s, const char *name, size_t n, const int64_t *v) {
     s->n_init++;
 }
 
-static assay_status open_sketch(assay_model **m, assay_ctx *ctx, const sketch *s) {
+static assay_status open_sketch_with(assay_model **m,
+                                     assay_ctx *ctx,
+                                     const sketch *s,
+                                     const assay_model_options *o) {
     buf bytes = buf_make(ctx);
     const onnx_model model = {.ir_version = 8,
                               .opset = s->opset ? s->opset : 13,
@@ -97,9 +100,13 @@ static assay_status open_sketch(assay_model **m, assay_ctx *ctx, const sketch *s
                                         .out = s->out,
                                         .n_out = s->n_out}};
     assert_ok(onnx_pack(&bytes, ctx, &model));
-    assay_status status = assay_model_open_memory(m, ctx, bytes.data, bytes.len, NULL);
+    assay_status status = assay_model_open_memory(m, ctx, bytes.data, bytes.len, o);
     buf_free(&bytes);
     return status;
+}
+
+static assay_status open_sketch(assay_model **m, assay_ctx *ctx, const sketch *s) {
+    return open_sketch_with(m, ctx, s, NULL);
 }
 
 static assay_tensor *floats(assay_ctx *ctx, int ndim, const int64_t *dim, uint64_t seed) {
@@ -479,6 +486,62 @@ static void refuse(assay_ctx *ctx, const sketch *s, assay_status code, const cha
         fail_msg("'%s' is in neither '%s' nor '%s'", word, e->message, e->where);
 }
 
+/* A constant of x's shape, which the batch has a part in. */
+static void test_stretched_over_batch(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    sketch s = {0};
+    assay_model *m;
+    in(&s, "x", ONNX_FLOAT, "n,3");
+    out(&s, "zeros");
+    out(&s, "y");
+    node(&s, "Shape", "x", NULL, "shape");
+    node(&s, "ConstantOfShape", "shape", NULL, "zeros");
+    node(&s, "Add", "zeros", "x", "y");
+    assert_ok(open_sketch(&m, ctx, &s));
+    assert_int_equal(assay_model_output(m, 0).dim[0], -1);
+    const int64_t dim[2] = {4, 3};
+    assay_tensor *x = floats(ctx, 2, dim, 1), *y[2];
+    ((float *)assay_tensor_data(x))[0] = NAN;
+    assert_ok(assay_model_run(m, (const assay_tensor *const *)&x, y));
+    assert_int_equal(assay_tensor_count(y[0]), 12);
+    for (int i = 0; i < 12; i++)
+        assert_true(((float *)assay_tensor_data(y[0]))[i] == 0);
+    assert_memory_equal(assay_tensor_data(x), assay_tensor_data(y[1]), 12 * 4);
+    assay_tensor_unref(y[0]);
+    assay_tensor_unref(y[1]);
+    assay_tensor_unref(x);
+    assay_model_close(m);
+    assay_ctx_destroy(ctx);
+}
+
+/* Dimensions in another order than ours can have them: with a batch of known size. */
+static void test_fixed_batch(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    sketch s = {0};
+    assay_model *m;
+    in(&s, "x", ONNX_FLOAT, "n,3");
+    out(&s, "y");
+    node(&s, "Transpose", "x", NULL, "y");
+    refuse(ctx, &s, ASSAY_E_UNSUPPORTED, "the batch would not be the first dimension");
+    const int64_t dim[2] = {4, 3};
+    assay_tensor *x = floats(ctx, 2, dim, 1), *y;
+    assay_model_options o = ASSAY_MODEL_OPTIONS_INIT;
+    o.inputs = (const assay_tensor *const *)&x;
+    o.n_inputs = 1;
+    assert_ok(open_sketch_with(&m, ctx, &s, &o));
+    assert_int_equal(assay_model_input(m, 0).dim[0], 4);
+    assert_ok(assay_model_run(m, o.inputs, &y));
+    for (int i = 0; i < 12; i++)
+        assert_true(((float *)assay_tensor_data(y))[i] ==
+                    ((float *)assay_tensor_data(x))[i % 4 * 3 + i / 4]);
+    assay_tensor_unref(y);
+    assay_tensor_unref(x);
+    assay_model_close(m);
+    assay_ctx_destroy(ctx);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
@@ -552,10 +615,15 @@ static void test_tensors(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_normalisation),
-        cmocka_unit_test(test_block),      cmocka_unit_test(test_training),
-        cmocka_unit_test(test_gradients),  cmocka_unit_test(test_shape_arithmetic),
-        cmocka_unit_test(test_refusals),   cmocka_unit_test(test_tensors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
+                                       cmocka_unit_test(test_normalisation),
+                                       cmocka_unit_test(test_block),
+                                       cmocka_unit_test(test_training),
+                                       cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_shape_arithmetic),
+                                       cmocka_unit_test(test_stretched_over_batch),
+                                       cmocka_unit_test(test_fixed_batch),
+                                       cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_tensors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ typedef struct onnx_bound {
 typedef struct onnx_options {
     const char *folder; /* where external data lies; NULL: none is read */
     bool open_batch;    /* a leading 1 of every input becomes the open batch */
+    bool fix_batch;     /* an open batch has the size that `bound` says */
     const onnx_bound *bound;
     int n_bound;
 } onnx_options;

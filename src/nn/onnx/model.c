@@ -118,11 +118,17 @@ static assay_status open_bytes(assay_model **out,
     ASSAY_TRY(model_options_take(&o, given));
     ASSAY_TRY(bind_inputs(ctx, &o, &bound));
     ASSAY_TRY(onnx_parse(&file, ctx, bytes, n, where));
-    const onnx_options options = {.folder = folder,
-                                  .open_batch = o.open_batch != 0,
-                                  .bound = bound,
-                                  .n_bound = o.n_inputs};
-    ASSAY_TRY_AT(onnx_load(&import, ctx, onnx_file_model(file), &options), "%s", where);
+    onnx_options options = {.folder = folder,
+                            .open_batch = o.open_batch != 0,
+                            .bound = bound,
+                            .n_bound = o.n_inputs};
+    status = onnx_load(&import, ctx, onnx_file_model(file), &options);
+    if (status == ASSAY_E_UNSUPPORTED && o.n_inputs > 0) {
+        /* What mixes the batch with other dimensions may do as one of fixed size. */
+        options.fix_batch = true;
+        status = onnx_load(&import, ctx, onnx_file_model(file), &options);
+    }
+    ASSAY_TRY_AT(status, "%s", where);
     ASSAY_TRY(model_make(out, ctx, &import, &o));
 done:
     onnx_file_destroy(file);

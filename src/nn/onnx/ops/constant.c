@@ -54,19 +54,32 @@ static assay_status of_shape(imp *im, const onnx_node *node, const imp_rule *rul
     imp_known *k;
     onnx_array a = {0};
     int64_t dim[NN_MAX_DIMS];
-    int n;
+    int n, batch;
     const onnx_attr *given = imp_attr(node, "value");
     (void)rule;
     ASSAY_TRY(imp_input(im, node, 0, &shape));
-    ASSAY_TRY(imp_ints(im, shape, NN_MAX_DIMS, dim, &n, NULL));
+    ASSAY_TRY(imp_ints(im, shape, NN_MAX_DIMS, dim, &n, &batch));
     if (given && given->kind == ONNX_ATTR_TENSOR)
         ASSAY_TRY(onnx_array_read(&a, imp_ctx(im), given->t, NULL));
     if (given && a.count != 1)
         ASSAY_FAIL(ASSAY_E_FORMAT, "attribute 'value' is not one number");
+    if (batch > 0)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "the batch is not the first dimension");
+    if (batch == 0)
+        dim[0] = 1;
     ASSAY_TRY(imp_known_make(im, given ? a.dtype : ASSAY_F32, n, dim, &k));
     if (given)
         imp_fill(k, &a);
-    ASSAY_TRY(imp_set_known(im, node, 0, k));
+    if (batch == 0) {
+        nn_shape open = {.ndim = n};
+        nn_value v;
+        memcpy(open.dim + 1, dim + 1, (size_t)(n - 1) * sizeof *dim);
+        ASSAY_TRY(imp_known_constant(im, k, &v));
+        ASSAY_TRY(imp_expand(im, v, &open, &v));
+        ASSAY_TRY(imp_set(im, node, 0, v));
+    } else {
+        ASSAY_TRY(imp_set_known(im, node, 0, k));
+    }
 done:
     onnx_array_free(&a, imp_ctx(im));
     return status;
