@@ -56,14 +56,11 @@ read_number(const char *text, const char *what, uint64_t fallback, uint64_t *out
     return ASSAY_OK;
 }
 
-static assay_status read_external(onnx_array *out,
-                                  assay_ctx *ctx,
-                                  size_t bytes,
-                                  const onnx_tensor *t,
-                                  const char *folder) {
+/* Maps the file; `bytes` of it begin at *offset. */
+static assay_status map_external(
+    os_map *map, size_t *offset, size_t bytes, const onnx_tensor *t, const char *folder) {
     assay_status status = ASSAY_OK;
-    os_map map = {0};
-    uint64_t offset, length;
+    uint64_t from, length;
     char path[4096];
     const char *location = t->location ? t->location : "";
     if (!folder)
@@ -75,20 +72,17 @@ static assay_status read_external(onnx_array *out,
     int n = snprintf(path, sizeof path, "%s/%s", folder, location);
     if (n < 0 || (size_t)n >= sizeof path)
         ASSAY_FAIL(ASSAY_E_FORMAT, "the path of external data is too long");
-    ASSAY_TRY(read_number(t->offset, "offset", 0, &offset));
+    ASSAY_TRY(read_number(t->offset, "offset", 0, &from));
     ASSAY_TRY(read_number(t->length, "length", bytes, &length));
-    ASSAY_TRY(os_map_file(&map, path, false));
-    if (length != bytes || offset > map.bytes || bytes > map.bytes - offset)
+    ASSAY_TRY(os_map_file(map, path, false));
+    if (length != bytes || from > map->bytes || bytes > map->bytes - from)
         ASSAY_FAIL(ASSAY_E_FORMAT,
                    "external data of %llu bytes at %llu of '%s', which has %zu; needed "
                    "are %zu",
-                   (unsigned long long)length, (unsigned long long)offset, location,
-                   map.bytes, bytes);
-    ASSAY_TRY(mem_new(ctx, &out->data, bytes + 1, 1));
-    if (bytes)
-        memcpy(out->data, map.data + offset, bytes);
+                   (unsigned long long)length, (unsigned long long)from, location,
+                   map->bytes, bytes);
+    *offset = (size_t)from;
 done:
-    os_unmap(&map);
     return status;
 }
 
@@ -156,34 +150,56 @@ static void make_bools(onnx_array *a) {
         b[i] = b[i] != 0;
 }
 
+/* Whether all values are there; of external data also where, in a map of the file. */
+static assay_status find_values(onnx_array *out,
+                                const onnx_tensor *t,
+                                const char *folder,
+                                os_map *map,
+                                size_t *offset) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(onnx_array_head(out, t));
+    size_t bytes = (size_t)out->count * assay_dtype_size(out->dtype);
+    size_t most = t->n_floats;
+    const size_t others[] = {t->n_ints, t->n_longs, t->n_doubles, t->n_ulongs};
+    for (int i = 0; i < 4; i++)
+        most = others[i] > most ? others[i] : most;
+    if (t->external)
+        ASSAY_TRY(map_external(map, offset, bytes, t, folder));
+    else if (t->raw && t->raw_bytes != bytes)
+        ASSAY_FAIL(ASSAY_E_FORMAT, "%zu bytes of values where the sizes say %zu",
+                   t->raw_bytes, bytes);
+    else if (!t->raw && (size_t)out->count > most)
+        ASSAY_TRY(need_values(most, out->count));
+done:
+    return status;
+}
+
+assay_status onnx_array_check(onnx_array *out, const onnx_tensor *t, const char *folder) {
+    os_map map = {0};
+    size_t offset = 0;
+    assay_status status = find_values(out, t, folder, &map, &offset);
+    os_unmap(&map);
+    return status;
+}
+
 assay_status onnx_array_read(onnx_array *out,
                              assay_ctx *ctx,
                              const onnx_tensor *t,
                              const char *folder) {
     assay_status status = ASSAY_OK;
-    ASSAY_TRY(onnx_array_head(out, t));
+    os_map map = {0};
+    size_t offset = 0;
+    ASSAY_TRY(find_values(out, t, folder, &map, &offset));
     size_t bytes = (size_t)out->count * assay_dtype_size(out->dtype);
-    /* What claims more values than it brings is refused before memory is taken. */
-    size_t most = t->n_floats;
-    const size_t others[] = {t->n_ints, t->n_longs, t->n_doubles, t->n_ulongs};
-    for (int i = 0; i < 4; i++)
-        most = others[i] > most ? others[i] : most;
-    if (t->external) {
-        ASSAY_TRY(read_external(out, ctx, bytes, t, folder));
-    } else if (t->raw) {
-        if (t->raw_bytes != bytes)
-            ASSAY_FAIL(ASSAY_E_FORMAT, "%zu bytes of values where the sizes say %zu",
-                       t->raw_bytes, bytes);
-        ASSAY_TRY(mem_new(ctx, &out->data, bytes + 1, 1));
-        memcpy(out->data, t->raw, bytes);
-    } else {
-        if ((size_t)out->count > most)
-            ASSAY_TRY(need_values(most, out->count));
-        ASSAY_TRY(mem_new(ctx, &out->data, bytes + 1, 1));
+    const uint8_t *from = t->external ? map.data : t->raw;
+    ASSAY_TRY(mem_new(ctx, &out->data, bytes + 1, 1));
+    if (!t->external && !t->raw)
         ASSAY_TRY(copy_fields(out, bytes, t));
-    }
+    else if (bytes)
+        memcpy(out->data, from + offset, bytes);
     make_bools(out);
 done:
+    os_unmap(&map);
     if (status != ASSAY_OK)
         onnx_array_free(out, ctx);
     return status;

@@ -15,6 +15,11 @@ typedef struct onnx_array {
 /* Element type, sizes and count alone; `data` stays NULL.
  * UNSUPPORTED for strings and the like, FORMAT for sizes that make no sense. */
 ASSAY_MUST_CHECK assay_status onnx_array_head(onnx_array *out, const onnx_tensor *t);
+/* The same, and whether all values are there: what a few bytes claim is not to be
+ * allocated. FORMAT. */
+ASSAY_MUST_CHECK assay_status onnx_array_check(onnx_array *out,
+                                               const onnx_tensor *t,
+                                               const char *folder);
 /* With the values. `folder` holds external data; NULL: none is read. FORMAT when there
  * are fewer or more values than the sizes say, or a path leads out of the folder. */
 ASSAY_MUST_CHECK assay_status onnx_array_read(onnx_array *out,

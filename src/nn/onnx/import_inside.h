@@ -7,6 +7,8 @@
 
 /* How many numbers are computed at import at most; larger results are left to the run. */
 enum { IMP_KNOWN_MOST = 1 << 18, IMP_KNOWN_FLOATS = 4096 };
+/* Parameters that inputs set have no bytes in the file that would bound them. */
+enum { IMP_FED_MOST = 1 << 28 };
 
 typedef struct imp_block imp_block;
 
@@ -28,6 +30,7 @@ struct imp {
         const onnx_tensor *from;
     } * weights;
     size_t n_weights, cap_weights;
+    size_t fed;              /* numbers of parameters that inputs set */
     char blame[NN_MAX_NAME]; /* op type of the node that failed */
 };
 

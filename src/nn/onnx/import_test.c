@@ -573,6 +573,33 @@ static void test_refusals(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Weights that claim more memory than their bytes bring, and inputs that would. */
+static void test_huge_weights(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    static const float v[3] = {1, 2, 3};
+    sketch s = {0};
+    in(&s, "x", ONNX_FLOAT, "n,3");
+    out(&s, "y");
+    onnx_node *n = node(&s, "Gemm", "x", "w", "y");
+    s.attr[0][0] = (onnx_attr){.name = "transB", .kind = ONNX_ATTR_INT, .i = 1, .s = ""};
+    n->n_attr = 1;
+    s.dims[0][0] = (int64_t)1 << 30;
+    s.dims[0][1] = 3;
+    s.init[0] = (onnx_tensor){.name = "w",
+                              .type = ONNX_FLOAT,
+                              .ndim = 2,
+                              .dim = s.dims[0],
+                              .raw = (const uint8_t *)v,
+                              .raw_bytes = sizeof v};
+    s.n_init = 1;
+    refuse(ctx, &s, ASSAY_E_FORMAT, "12 bytes");
+    s.n_init = 0;
+    in(&s, "w", ONNX_FLOAT, "1073741824,3");
+    refuse(ctx, &s, ASSAY_E_UNSUPPORTED, "inputs that are used as weights");
+    assay_ctx_destroy(ctx);
+}
+
 /* Initialisers that claim more than they bring, and files outside the folder. */
 static void test_tensors(void **state) {
     (void)state;
@@ -624,6 +651,7 @@ int main(void) {
                                        cmocka_unit_test(test_stretched_over_batch),
                                        cmocka_unit_test(test_fixed_batch),
                                        cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_huge_weights),
                                        cmocka_unit_test(test_tensors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,6 +103,17 @@ static assay_status as_weight(imp *im,
                    v->name, v->init || v->input >= 0 ? "another kind" : "computed");
     if (v->input >= 0 && v->dtype != ASSAY_F32)
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "'%s' must be f32", v->name);
+    if (v->init) {
+        onnx_array head;
+        ASSAY_TRY_AT(onnx_array_check(&head, v->init, im->options->folder), "tensor '%s'",
+                     v->name);
+    } else {
+        im->fed += (size_t)nn_shape_count(shape);
+        if (im->fed > IMP_FED_MOST)
+            ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
+                       "more than %d numbers in inputs that are used as weights",
+                       IMP_FED_MOST);
+    }
     graph_name(im, v->name, name);
     if (buffer)
         ASSAY_TRY(nn_graph_buffer(im->graph, name, *shape, NN_INIT_ZERO, known));
