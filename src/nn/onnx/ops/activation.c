@@ -43,7 +43,7 @@ static assay_status prelu(imp *im, const onnx_node *node, const imp_rule *rule) 
     /* ONNX stretches over the last dimensions; one dimension alone means channels here.
      */
     nn_shape shape = slope->shape;
-    if (shape.ndim == 1 && x->shape.ndim > 1 && !slope->open)
+    if (imp_opset(im) >= 7 && shape.ndim == 1 && x->shape.ndim > 1 && !slope->open)
         shape = (nn_shape){2, {1, slope->shape.dim[0]}};
     ASSAY_TRY(imp_param_shaped(im, slope, &shape, false, &in[1]));
     ASSAY_TRY(imp_op(im, rule->op, in, 2, NULL, 0, &v));
@@ -59,6 +59,6 @@ static const imp_rule list[] = {{"LeakyRelu", numbered, "leaky_relu", LEAKY, 6},
                                 {"ThresholdedRelu", numbered, "thresholded_relu", ONE, 0},
                                 {"HardSigmoid", numbered, "hard_sigmoid", SIGMOID, 6},
                                 {"Shrink", numbered, "shrink", SHRINK, 0},
-                                {"PRelu", prelu, "prelu", 0, 0},
+                                {"PRelu", prelu, "prelu", 0, 6},
                                 {0}};
 const imp_rules assay_onnx_rule_activation = {list};

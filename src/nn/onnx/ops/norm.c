@@ -9,10 +9,15 @@ static assay_status batch_norm(imp *im, const onnx_node *node, const imp_rule *r
     imp_value *x, *v;
     nn_value in[5], out;
     double eps;
-    int64_t training;
+    int64_t training, test, spatial;
+    bool old = imp_opset(im) < 7;
     ASSAY_TRY(imp_attr_f(node, "epsilon", 1e-5, &eps));
     ASSAY_TRY(imp_attr_i(node, "training_mode", 0, &training));
-    if (training || imp_wants(node, 1))
+    ASSAY_TRY(imp_attr_i(node, "is_test", !old, &test));
+    ASSAY_TRY(imp_attr_i(node, "spatial", 1, &spatial));
+    if (!spatial)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "statistics of every pixel");
+    if (training || (old && !test) || imp_wants(node, 1))
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "training_mode; statistics are the file's here");
     ASSAY_TRY(imp_input(im, node, 0, &x));
     ASSAY_TRY(imp_get(im, x, &in[0]));
@@ -186,7 +191,7 @@ done:
 }
 
 static const imp_rule list[] = {
-    {"BatchNormalization", batch_norm, "batch_norm", 0, 0},
+    {"BatchNormalization", batch_norm, "batch_norm", 0, 6},
     {"InstanceNormalization", group_norm, "instance_norm", 0, 6},
     {"GroupNormalization", group_norm, "group_norm", 1, 21},
     {"LayerNormalization", layer_norm, "layer_norm", 0, 17},

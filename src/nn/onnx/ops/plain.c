@@ -14,12 +14,33 @@ done:
     return status;
 }
 
+/* Before opset 7 the second value's dimensions could be said to begin at an axis of the
+ * first's; later ones are aligned at the end. */
+static assay_status
+from_axis(imp *im, const onnx_node *node, nn_value a, nn_value b, nn_value *out) {
+    assay_status status = ASSAY_OK;
+    nn_shape x = nn_graph_shape(imp_graph(im), a), y = nn_graph_shape(imp_graph(im), b);
+    int64_t given;
+    int axis;
+    *out = b;
+    if (imp_opset(im) >= 7 || !imp_attr(node, "axis") || y.ndim == 0)
+        goto done;
+    ASSAY_TRY(imp_attr_i(node, "axis", 0, &given));
+    ASSAY_TRY(imp_axis(given, x.ndim, &axis));
+    while (axis + y.ndim < x.ndim)
+        y.dim[y.ndim++] = 1;
+    ASSAY_TRY(imp_reshape(im, b, &y, out));
+done:
+    return status;
+}
+
 static assay_status
 two_named(imp *im, const onnx_node *node, const char *op, nn_value *out) {
     assay_status status = ASSAY_OK;
     nn_value a, b;
     ASSAY_TRY(imp_get_in(im, node, 0, &a));
     ASSAY_TRY(imp_get_in(im, node, 1, &b));
+    ASSAY_TRY(from_axis(im, node, a, b, &b));
     ASSAY_TRY(imp_binary(im, op, a, b, out));
 done:
     return status;
@@ -40,6 +61,7 @@ static assay_status power(imp *im, const onnx_node *node, const imp_rule *rule) 
     nn_value in[2], v;
     ASSAY_TRY(imp_get_in(im, node, 0, &in[0]));
     ASSAY_TRY(imp_get_in(im, node, 1, &in[1]));
+    ASSAY_TRY(from_axis(im, node, in[0], in[1], &in[1]));
     ASSAY_TRY(imp_op(im, rule->op, in, 2, NULL, 0, &v));
     ASSAY_TRY(imp_set(im, node, 0, v));
 done:
@@ -153,7 +175,7 @@ done:
 static const imp_rule list[] = {{"Abs", one, "abs", 0, 6},
                                 {"Acos", one, "acos", 0, 0},
                                 {"Acosh", one, "acosh", 0, 0},
-                                {"Add", two, "add", 0, 0},
+                                {"Add", two, "add", 0, 6},
                                 {"And", two, "and", 0, 0},
                                 {"Asin", one, "asin", 0, 0},
                                 {"Asinh", one, "asinh", 0, 0},
@@ -164,7 +186,7 @@ static const imp_rule list[] = {{"Abs", one, "abs", 0, 6},
                                 {"Clip", clip, "minimum", 0, 6},
                                 {"Cos", one, "cos", 0, 0},
                                 {"Cosh", one, "cosh", 0, 0},
-                                {"Div", two, "div", 0, 0},
+                                {"Div", two, "div", 0, 6},
                                 {"Equal", two, "equal", 0, 0},
                                 {"Erf", one, "erf", 0, 0},
                                 {"Exp", one, "exp", 0, 6},
@@ -183,11 +205,11 @@ static const imp_rule list[] = {{"Abs", one, "abs", 0, 6},
                                 {"Min", many, "minimum", 0, 6},
                                 {"Mish", one, "mish", 0, 0},
                                 {"Mod", modulo, "mod", 0, 0},
-                                {"Mul", two, "mul", 0, 0},
+                                {"Mul", two, "mul", 0, 6},
                                 {"Neg", one, "neg", 0, 6},
                                 {"Not", one, "not", 0, 1},
                                 {"Or", two, "or", 0, 0},
-                                {"Pow", power, "pow", 0, 0},
+                                {"Pow", power, "pow", 0, 6},
                                 {"Reciprocal", one, "reciprocal", 0, 6},
                                 {"Relu", one, "relu", 0, 6},
                                 {"Round", one, "round", 0, 0},
@@ -198,7 +220,7 @@ static const imp_rule list[] = {{"Abs", one, "abs", 0, 6},
                                 {"Softplus", one, "softplus", 0, 1},
                                 {"Softsign", one, "softsign", 0, 1},
                                 {"Sqrt", one, "sqrt", 0, 6},
-                                {"Sub", two, "sub", 0, 0},
+                                {"Sub", two, "sub", 0, 6},
                                 {"Sum", many, "add", 0, 6},
                                 {"Tan", one, "tan", 0, 0},
                                 {"Tanh", one, "tanh", 0, 6},

@@ -62,8 +62,8 @@ done:
     return status;
 }
 
-static const imp_rule list[] = {{"MaxPool", max_pool, "max_pool", 0, 0},
-                                {"AveragePool", average_pool, "avg_pool", 0, 0},
+static const imp_rule list[] = {{"MaxPool", max_pool, "max_pool", 0, 1},
+                                {"AveragePool", average_pool, "avg_pool", 0, 1},
                                 {"GlobalAveragePool", global, "global_avg_pool", 0, 1},
                                 {"GlobalMaxPool", global, "global_max_pool", 0, 1},
                                 {0}};

@@ -78,5 +78,5 @@ done:
 }
 
 static const imp_rule list[] = {
-    {"Gemm", gemm, "linear", 0, 0}, {"MatMul", matmul, "matmul", 0, 1}, {0}};
+    {"Gemm", gemm, "linear", 0, 6}, {"MatMul", matmul, "matmul", 0, 1}, {0}};
 const imp_rules assay_onnx_rule_product = {list};
