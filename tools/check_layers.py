@@ -22,6 +22,7 @@ ADAPTERS = {  # file name without .c: the foreign headers it is there for
     "jansson": "jansson", "libjpeg": "jpeglib|jerror", "spng": "spng", "zlib": "zlib",
     "libarchive": "archive|archive_entry", "onednn": r"(oneapi/dnnl/)?dnnl(_\w+)?|omp",
     "lapack": "lapacke|cblas", "protobuf": "onnx.pb-c|protobuf-c/protobuf-c",
+    "protobuf_write": "onnx.pb-c|protobuf-c/protobuf-c",
     "blas": "cblas"}
 
 
