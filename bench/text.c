@@ -10,7 +10,7 @@
 #include "base/os.h"
 #include "base/rng.h"
 #include "nn/exec.h"
-#include "train/adamw.h"
+#include "train/optimizer.h"
 #include "zoo/zoo.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ typedef struct study {
     assay_dtype dtype;
     zoo_model zoo;
     nn_weights weights;
-    adamw optimizer;
+    optimizer optimizer;
     float *back; /* [batch] 1 / batch each */
 } study;
 
@@ -108,7 +108,8 @@ static assay_status train(study *s) {
         ASSAY_TRY(nn_exec_forward(e, s->batch));
         s->train_loss = mean_loss(s, e);
         ASSAY_TRY(nn_exec_backward(e, s->back));
-        adamw_step(&s->optimizer, s->weights.params, nn_exec_grads(e), rate_at(s, step));
+        optimizer_step(&s->optimizer, s->weights.params, nn_exec_grads(e),
+                       (train_pace){.rate = rate_at(s, step)});
     }
 done:
     nn_exec_destroy(e);
@@ -137,14 +138,15 @@ done:
 static assay_status run(study *s, const char *path) {
     assay_status status = ASSAY_OK;
     double loss;
-    adamw_options o = ADAMW_OPTIONS_INIT;
+    optimizer_options o = OPTIMIZER_OPTIONS_INIT;
+    o.name = "adamw";
     o.beta2 = 0.95;
     o.weight_decay = 0.1;
     ASSAY_TRY(text_read(s, path));
     const zoo_config config = {.classes = s->vocabulary, .context = CONTEXT};
     ASSAY_TRY(zoo_build(&s->zoo, s->ctx, "gpt-tiny", &config));
     ASSAY_TRY(nn_weights_create(&s->weights, s->ctx, s->zoo.graph, s->seed));
-    ASSAY_TRY(adamw_create(&s->optimizer, s->ctx, s->zoo.graph, &o));
+    ASSAY_TRY(optimizer_create(&s->optimizer, s->ctx, s->zoo.graph, &o));
     ASSAY_TRY(mem_new(s->ctx, &s->back, (size_t)s->batch, sizeof *s->back));
     for (int i = 0; i < s->batch; i++)
         s->back[i] = 1.0F / (float)s->batch;
@@ -178,7 +180,7 @@ int main(int argc, char **argv) {
     if (status != ASSAY_OK)
         fprintf(stderr, "text: %s\n", assay_last_error()->message);
     if (s.ctx) {
-        adamw_destroy(&s.optimizer);
+        optimizer_destroy(&s.optimizer);
         nn_weights_destroy(&s.weights, s.ctx);
         zoo_destroy(&s.zoo);
         mem_free(s.ctx, s.token);

@@ -1,4 +1,4 @@
-"""The numbers of PyTorch's that src/nn/state_dict_test.c and src/train/adamw_test.c hold.
+"""The numbers of PyTorch's that src/nn/state_dict_test.c and src/train/optimizers/adamw_test.c hold.
 
 Run with a Python that has PyTorch and NumPy; prints C initialisers. Weights and inputs are
 made by the same rule there and here: number(stream, i)."""

@@ -11,6 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is the same for every weight of AdamW's step. */
+typedef struct simd_adamw {
+    float beta1, gain1, beta2, gain2, keep, rate, root, epsilon;
+} simd_adamw;
+
 typedef struct simd_table {
     /* y += a x */
     void (*f32_axpy)(float *y, float a, const float *x, size_t n);
@@ -28,6 +33,10 @@ typedef struct simd_table {
                     float momentum,
                     float decay,
                     bool nesterov);
+    /* A step of AdamW: m = beta1 m + gain1 g; v = beta2 v + gain2 g^2;
+     * w = keep w - rate m / (root sqrt(v) + epsilon). */
+    void (*f32_adamw)(
+        float *w, float *m, float *v, const float *g, size_t n, const simd_adamw *f);
     /* out = (in - mean[c]) inv_std[c], both in units of the bytes; c runs fastest, 1 <=
      * c. */
     void (*u8_normalize)(float *out,

@@ -57,6 +57,12 @@ static void run_sgd(const simd_table *t, inputs *io, size_t n) {
 static void run_nesterov(const simd_table *t, inputs *io, size_t n) {
     t->f32_sgd(io->a + 1, io->b + 1, io->c, n, 0.1f, 0.9f, 5e-4f, true);
 }
+static void run_adamw(const simd_table *t, inputs *io, size_t n) {
+    static const simd_adamw f = {0.9f, 0.1f, 0.95f, 0.05f, 0.999f, 0.01f, 3.0f, 1e-8f};
+    for (size_t i = 0; i < n; i++)
+        io->b[MAX + i] = fabsf(io->b[MAX + i]);
+    t->f32_adamw(io->a + 1, io->a + 1 + MAX, io->b + MAX, io->c, n, &f);
+}
 static void run_normalize(const simd_table *t, inputs *io, size_t n) {
     static const float mean[7] = {1, 20.5f, 255, 0, 3.3f, 100, 7};
     static const float inv[7] = {0.1f, 0.013f, 2, -1, 1e-3f, 0.5f, 0.25f};
@@ -100,6 +106,7 @@ static const struct {
     {"scale", run_scale},
     {"sgd", run_sgd},
     {"nesterov", run_nesterov},
+    {"adamw", run_adamw},
     {"normalize", run_normalize},
     {"accumulate", run_accumulate},
     {"lerp", run_lerp},
@@ -167,6 +174,22 @@ static void test_meaning(void **state) {
             assert_true(fabs((double)is->a[i] - w) <= 4e-7 * scale);
         }
     }
+    const simd_adamw f = {0.9f, 0.1f, 0.95f, 0.05f, 0.999f, 0.01f, 3.0f, 1e-8f};
+    memcpy(is, was, sizeof *is);
+    for (int i = 0; i < 100; i++)
+        was->b[i] = is->b[i] = fabsf(is->b[i]);
+    t->f32_adamw(is->a, is->a + 100, is->b, is->c, 100, &f);
+    for (int i = 0; i < 100; i++) {
+        double g = (double)was->c[i];
+        double m = (double)f.beta1 * (double)was->a[100 + i] + (double)f.gain1 * g;
+        double v = (double)f.beta2 * (double)was->b[i] + (double)f.gain2 * g * g;
+        double w = (double)f.keep * (double)was->a[i] -
+                   (double)f.rate * m / (sqrt(v) * (double)f.root + (double)f.epsilon);
+        assert_true(fabs((double)is->a[100 + i] - m) <= 1e-6 * (fabs(m) + fabs(g)));
+        assert_true(fabs((double)is->b[i] - v) <= 1e-6 * v);
+        assert_true(fabs((double)is->a[i] - w) <= 1e-6 * (fabs(w) + 1));
+    }
+    memcpy(is, was, sizeof *is);
     double sum = 0, size = 0;
     for (int i = 0; i < MAX; i++) {
         sum += (double)was->a[i] * (double)was->b[i];

@@ -3,7 +3,7 @@
 #include <assay/bench.h>
 
 #include "train/bench_nets.h"
-#include "train/sgd.h"
+#include "train/optimizer.h"
 
 #include "base/json.h"
 #include "base/options.h"
@@ -18,7 +18,8 @@
 
 enum { WARM_UP = 3, LEAST_STEPS = 5, MOST_STEPS = 20000, MOST_BATCH = 8192 };
 
-static const double RATE = 1e-3, MOMENTUM = 0.9, DECAY = 5e-4;
+static const train_pace PACE = {.rate = 1e-3, .momentum = 0.9};
+static const double DECAY = 5e-4;
 
 typedef struct bench {
     assay_ctx *ctx;
@@ -26,7 +27,7 @@ typedef struct bench {
     assay_dtype dtype;
     zoo_model zoo;
     nn_weights weights;
-    sgd optimizer;
+    optimizer optimizer;
     nn_exec *exec;
     float *seed;        /* [batch] of the backward pass: 1 / batch each */
     double *wall, *cpu; /* [MOST_STEPS] ms of each step */
@@ -84,7 +85,9 @@ static assay_status start(bench *b) {
     ASSAY_TRY(bench_net_build(&b->zoo, b->ctx, b->o.model, b->o.size));
     g = b->zoo.graph;
     ASSAY_TRY(nn_weights_create(&b->weights, b->ctx, g, b->o.seed));
-    ASSAY_TRY(sgd_create(&b->optimizer, b->ctx, g, MOMENTUM, DECAY));
+    optimizer_options how = OPTIMIZER_OPTIONS_INIT;
+    how.weight_decay = DECAY;
+    ASSAY_TRY(optimizer_create(&b->optimizer, b->ctx, g, &how));
     const nn_exec_options o = {.mode = NN_TRAIN,
                                .batch = b->o.batch,
                                .target = b->zoo.loss,
@@ -112,7 +115,7 @@ static assay_status step(bench *b) {
         b->loss += (double)losses[i] / b->o.batch;
     ASSAY_TRY(nn_exec_backward(b->exec, b->seed));
     uint64_t since = os_thread_cpu_ns();
-    sgd_step(&b->optimizer, b->weights.params, nn_exec_grads(b->exec), RATE);
+    optimizer_step(&b->optimizer, b->weights.params, nn_exec_grads(b->exec), PACE);
     b->optimizer_ns += (double)(os_thread_cpu_ns() - since);
 done:
     return status;
@@ -223,7 +226,7 @@ assay_bench_step(assay_ctx *ctx, const assay_bench_step_options *options, char *
     ASSAY_TRY(tell(&b, json));
 done:
     nn_exec_destroy(b.exec);
-    sgd_destroy(&b.optimizer);
+    optimizer_destroy(&b.optimizer);
     nn_weights_destroy(&b.weights, ctx);
     zoo_destroy(&b.zoo);
     mem_free(ctx, b.seed);

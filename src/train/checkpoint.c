@@ -6,33 +6,43 @@
 #include "base/le.h"
 #include "file/atomic.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { METRICS = 3, NAME_BYTES = NN_MAX_NAME + 16 };
 
-static void velocity_name(char out[NAME_BYTES], const char *param) {
-    (void)snprintf(out, NAME_BYTES, "velocity.%s", param);
+static void state_name(char out[NAME_BYTES], const char *state, const char *param) {
+    (void)snprintf(out, NAME_BYTES, "%s.%s", state, param);
+}
+
+/* Every state vector of the optimizer as tensors shaped like the parameters. */
+static void
+optimizer_tensors(const checkpoint *c, st_tensor *tensor, char (*name)[NAME_BYTES]) {
+    const optimizer *o = c->optimizer;
+    for (int s = 0; s < optimizer_states(o); s++)
+        for (size_t i = 0; i < nn_graph_param_count(c->graph); i++, tensor++, name++) {
+            nn_param_info p = nn_graph_param_at(c->graph, i);
+            state_name(*name, optimizer_state_name(o, s), p.name);
+            *tensor = state_tensor(&p, *name, o->state[s] + p.offset);
+        }
 }
 
 assay_status checkpoint_save(const checkpoint *c, assay_ctx *ctx, const char *path) {
     assay_status status = ASSAY_OK;
-    size_t weights = state_count(c->graph), params = nn_graph_param_count(c->graph);
-    size_t n = weights + params + 1;
+    size_t weights = state_count(c->graph);
+    size_t states =
+        nn_graph_param_count(c->graph) * (size_t)optimizer_states(c->optimizer);
+    size_t n = weights + states + 1;
     st_tensor *tensor = NULL;
     char(*name)[NAME_BYTES] = NULL;
     uint8_t *rows = NULL;
     ASSAY_TRY(mem_new(ctx, &tensor, n, sizeof *tensor));
-    ASSAY_TRY(mem_new(ctx, &name, params ? params : 1, sizeof *name));
+    ASSAY_TRY(mem_new(ctx, &name, states + 1, sizeof *name));
     ASSAY_TRY(mem_new(ctx, &rows, (size_t)c->done * METRICS + 1, 8));
     state_tensors(c->graph, c->weights, tensor);
-    for (size_t i = 0; i < params; i++) {
-        nn_param_info p = nn_graph_param_at(c->graph, i);
-        velocity_name(name[i], p.name);
-        tensor[weights + i] =
-            state_tensor(&p, name[i], c->optimizer->velocity + p.offset);
-    }
+    optimizer_tensors(c, tensor + weights, name);
     for (int e = 0; e < c->done; e++) {
         uint8_t *row = rows + (size_t)e * METRICS * 8;
         le_f64_put(row, c->metrics[e].loss);
@@ -45,11 +55,13 @@ assay_status checkpoint_save(const checkpoint *c, assay_ctx *ctx, const char *pa
                                 .dim = {c->done, METRICS},
                                 .data = rows,
                                 .bytes = (size_t)c->done * METRICS * 8};
-    char done_text[16];
+    char done_text[16], steps_text[24];
     (void)snprintf(done_text, sizeof done_text, "%d", c->done);
+    (void)snprintf(steps_text, sizeof steps_text, "%" PRId64, c->optimizer->steps);
     const st_pair pairs[] = {{"format", "pt"},
                              {"assay.checkpoint", "1"},
                              {"assay.epoch", done_text},
+                             {"assay.steps", steps_text},
                              {"assay.key", c->key}};
     ASSAY_TRY(st_put(ctx, path, tensor, n, pairs, sizeof pairs / sizeof *pairs));
 done:
@@ -71,15 +83,29 @@ static int epochs_of(const checkpoint *c, const st_file *f) {
     return *end || v < 1 || v > c->epochs ? 0 : (int)v;
 }
 
+static assay_status optimizer_read(checkpoint *c, const st_file *f) {
+    assay_status status = ASSAY_OK;
+    optimizer *o = c->optimizer;
+    const char *steps = st_metadata(f, "assay.steps");
+    char *end = NULL;
+    o->steps = steps ? strtoll(steps, &end, 10) : 0;
+    if (!steps || end == steps || *end || o->steps < 1)
+        ASSAY_FAIL(ASSAY_E_FORMAT, "the optimizer's steps are not told");
+    for (int s = 0; s < optimizer_states(o); s++)
+        for (size_t i = 0; i < nn_graph_param_count(c->graph); i++) {
+            nn_param_info p = nn_graph_param_at(c->graph, i);
+            char name[NAME_BYTES];
+            state_name(name, optimizer_state_name(o, s), p.name);
+            ASSAY_TRY(state_read_one(f, &p, name, o->state[s] + p.offset));
+        }
+done:
+    return status;
+}
+
 static assay_status read_all(checkpoint *c, const st_file *f, int done_epochs) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(state_read(f, c->graph, c->weights));
-    for (size_t i = 0; i < nn_graph_param_count(c->graph); i++) {
-        nn_param_info p = nn_graph_param_at(c->graph, i);
-        char name[NAME_BYTES];
-        velocity_name(name, p.name);
-        ASSAY_TRY(state_read_one(f, &p, name, c->optimizer->velocity + p.offset));
-    }
+    ASSAY_TRY(optimizer_read(c, f));
     st_tensor t;
     ASSAY_TRY(st_find(f, "metrics", &t));
     if (t.dtype != ASSAY_F64 || t.bytes != (size_t)done_epochs * METRICS * 8)

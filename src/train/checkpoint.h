@@ -1,11 +1,11 @@
 /* The state of an unfinished run after a whole number of epochs: a .safetensors with the
- * weights under their own names, the optimizer's velocity as "velocity.<name>", and the
- * metrics so far as "metrics" [epochs, 3] f64. Whoever continues from it arrives at the
- * same bytes. */
+ * weights under their own names, each state vector of the optimizer as "<state>.<name>"
+ * ("velocity.conv1.weight"), the steps it took in the metadata, and the metrics so far as
+ * "metrics" [epochs, 3] f64. Whoever continues from it arrives at the same bytes. */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
-#include "train/sgd.h"
+#include "train/optimizer.h"
 
 /* What one epoch is remembered by. */
 typedef struct epoch_metrics {
@@ -16,7 +16,7 @@ typedef struct epoch_metrics {
 typedef struct checkpoint {
     const nn_graph *graph; /* borrowed, like all below */
     nn_weights *weights;
-    sgd *optimizer;
+    optimizer *optimizer;
     const char *key;        /* of the run: see train_job_key */
     epoch_metrics *metrics; /* [epochs] */
     int epochs, done;       /* of the whole run; finished */
@@ -25,7 +25,7 @@ typedef struct checkpoint {
 ASSAY_MUST_CHECK assay_status checkpoint_save(const checkpoint *c,
                                               assay_ctx *ctx,
                                               const char *path);
-/* Fills weights, velocity, metrics and `done` if the file is there, whole and of this
+/* Fills weights, optimizer, metrics and `done` if the file is there, whole and of this
  * run; else `done` is 0 and nothing is changed that the caller need not set up anew.
  * NOMEM */
 ASSAY_MUST_CHECK assay_status checkpoint_load(checkpoint *c,

@@ -24,7 +24,7 @@ typedef struct trainer {
     const train_job *job;
     const train_schedule *schedule;
     trained_model model;
-    sgd optimizer;
+    optimizer optimizer;
     nn_exec *exec;
     feeder *feeder;
     float *seed; /* [batch] of the backward pass: 1/n each */
@@ -175,8 +175,9 @@ static assay_status weights_start(trainer *t) {
     assay_status status = ASSAY_OK;
     nn_graph *g = t->model.zoo.graph;
     ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
-    ASSAY_TRY(sgd_create(&t->optimizer, t->ctx, g, t->recipe->momentum,
-                         t->recipe->weight_decay));
+    optimizer_options o = OPTIMIZER_OPTIONS_INIT;
+    o.weight_decay = t->recipe->weight_decay;
+    ASSAY_TRY(optimizer_create(&t->optimizer, t->ctx, g, &o));
     if (t->checkpoint_path) {
         checkpoint c = checkpoint_of(t);
         bool found;
@@ -185,7 +186,7 @@ static assay_status weights_start(trainer *t) {
         if (!found) { /* a refused file may have been read in part */
             nn_weights_destroy(&t->model.weights, t->ctx);
             ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
-            memset(t->optimizer.velocity, 0, t->optimizer.floats * sizeof(float));
+            optimizer_reset(&t->optimizer);
         }
     }
 done:
@@ -271,7 +272,7 @@ static int64_t hits(const float *logits, const int32_t *labels, int n, int class
 
 /* Forward, backward, update. Adds to the sums of the epoch. */
 static assay_status
-step(trainer *t, const feeder_batch *b, double rate, double *loss, int64_t *right) {
+step(trainer *t, const feeder_batch *b, train_pace pace, double *loss, int64_t *right) {
     assay_status status = ASSAY_OK;
     const zoo_model *z = &t->model.zoo;
     const zoo_config *c = &z->config;
@@ -289,14 +290,15 @@ step(trainer *t, const feeder_batch *b, double rate, double *loss, int64_t *righ
     *loss += sum;
     *right += hits(nn_exec_value(t->exec, z->logits), b->labels, b->n, c->classes);
     ASSAY_TRY(nn_exec_backward(t->exec, t->seed));
-    sgd_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), rate);
+    optimizer_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), pace);
 done:
     return status;
 }
 
 static assay_status epoch(trainer *t) {
     assay_status status = ASSAY_OK;
-    double loss = 0, rate = 0;
+    double loss = 0;
+    train_pace pace = {0};
     int64_t right = 0, images = 0;
     ASSAY_TRY(feeder_epoch(t->feeder, (uint32_t)t->done));
     for (int64_t i = 0; i < t->per_epoch; i++) {
@@ -304,16 +306,17 @@ static assay_status epoch(trainer *t) {
         ASSAY_TRY(ctx_check(t->ctx));
         ASSAY_TRY(feeder_next(t->feeder, &b));
         nn_exec_set_step(t->exec, (uint64_t)(t->done * t->per_epoch + i));
-        rate = schedule_rate(t->schedule, t->recipe->lr, t->done * t->per_epoch + i,
-                             t->recipe->epochs * t->per_epoch);
-        ASSAY_TRY_AT(step(t, &b, rate, &loss, &right), "epoch %d, step %lld", t->done + 1,
+        pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->done * t->per_epoch + i,
+                                  t->recipe->epochs * t->per_epoch);
+        pace.momentum = t->recipe->momentum;
+        ASSAY_TRY_AT(step(t, &b, pace, &loss, &right), "epoch %d, step %lld", t->done + 1,
                      (long long)i + 1);
         images += b.n;
         progress_add(t->ctx, b.n);
     }
     t->images += images;
     t->metrics[t->done] =
-        (epoch_metrics){loss / (double)images, (double)right / (double)images, rate};
+        (epoch_metrics){loss / (double)images, (double)right / (double)images, pace.rate};
     const nn_graph *g = t->model.zoo.graph;
     if (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
         !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g))) {
@@ -348,7 +351,7 @@ done:
 static void trainer_end(trainer *t) {
     feeder_destroy(t->feeder);
     nn_exec_destroy(t->exec);
-    sgd_destroy(&t->optimizer);
+    optimizer_destroy(&t->optimizer);
     mem_free(t->ctx, t->seed);
     mem_free(t->ctx, t->metrics);
     mem_free(t->ctx, t->model_path);

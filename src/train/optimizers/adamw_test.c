@@ -1,6 +1,6 @@
 /* Twenty steps end where PyTorch's torch.optim.AdamW ends (tests/torch_golden.py). */
 #include "base/testing.h"
-#include "train/adamw.h"
+#include "train/optimizer.h"
 
 #include <math.h>
 
@@ -20,22 +20,23 @@ static void ends_where_pytorch_does(void **state) {
     assert_ok(nn_graph_create(&g, ctx));
     assert_ok(nn_graph_param(g, "weight", (nn_shape){2, {2, 3}}, NN_INIT_ZERO, true, &v));
     assert_ok(nn_graph_param(g, "bias", (nn_shape){1, {2}}, NN_INIT_ZERO, false, &v));
-    adamw a;
-    adamw_options o = ADAMW_OPTIONS_INIT;
+    optimizer a;
+    optimizer_options o = OPTIMIZER_OPTIONS_INIT;
+    o.name = "adamw";
     o.beta2 = 0.95;
     o.weight_decay = 0.1;
-    assert_ok(adamw_create(&a, ctx, g, &o));
+    assert_ok(optimizer_create(&a, ctx, g, &o));
     float w[8], grads[8];
     for (uint64_t i = 0; i < 8; i++)
         w[i] = number(i / 6, i % 6);
     for (uint64_t step = 0; step < 20; step++) {
         for (uint64_t i = 0; i < 8; i++)
             grads[i] = number(10 + 2 * step + i / 6, i % 6);
-        adamw_step(&a, w, grads, 0.01);
+        optimizer_step(&a, w, grads, (train_pace){.rate = 0.01});
     }
     for (size_t i = 0; i < 8; i++)
         assert_true(fabs((double)w[i] - golden[i]) < 2e-7);
-    adamw_destroy(&a);
+    optimizer_destroy(&a);
     nn_graph_destroy(g);
     assay_ctx_destroy(ctx);
 }

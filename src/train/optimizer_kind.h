@@ -1,0 +1,27 @@
+/* What one kind of optimizer provides: the file optimizers/NAME.c defines
+ * `const optimizer_kind assay_optimizer_NAME`, and that is all the wiring there is. */
+#ifndef TRAIN_OPTIMIZER_KIND_H
+#define TRAIN_OPTIMIZER_KIND_H
+
+#include "train/optimizer.h"
+
+/* A stretch of the flat vector whose parameters are treated alike. */
+struct optimizer_part {
+    size_t begin, count;
+    double decay;
+};
+
+struct optimizer_kind {
+    const char *name, *summary;
+    const char
+        *state[OPTIMIZER_STATES]; /* names of the vectors it keeps; NULL: no more */
+    /* One part. w, g and each state[i] begin at the part. o->steps counts this step. */
+    void (*step)(const optimizer *o,
+                 const optimizer_part *part,
+                 float *w,
+                 const float *g,
+                 float *const *state,
+                 train_pace pace);
+};
+
+#endif
