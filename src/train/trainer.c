@@ -1,6 +1,7 @@
 /* One model, from its initial weights or its last checkpoint to its model file. */
 #include "train/trainer.h"
 
+#include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/run_dir.h"
 #include "train/schedule.h"
@@ -26,48 +27,31 @@ typedef struct trainer {
     trained_model model;
     optimizer optimizer;
     nn_exec *exec;
-    feeder *feeder;
+    batches batches;
     float *seed; /* [batch] of the backward pass: 1/n each */
     epoch_metrics *metrics;
     char *model_path, *checkpoint_path, *metrics_path; /* NULL without a folder */
-    int batch, done;                                   /* done: finished epochs */
-    int64_t per_epoch;                                 /* steps */
+    int done;                                          /* finished epochs */
     int64_t images; /* that this process went through */
 } trainer;
 
-static int batch_of(const train_recipe *r, size_t n_rows) {
-    return n_rows < (size_t)r->batch ? (int)n_rows : r->batch;
-}
-
 int64_t train_images(const train_recipe *recipe, size_t n_rows) {
-    int64_t batch = batch_of(recipe, n_rows);
+    int64_t batch = batches_size(recipe, n_rows);
     return batch ? (int64_t)n_rows / batch * batch * recipe->epochs : 0;
 }
 
 /* Everything that decides the weights. */
 static void key_make(trainer *t) {
-    const model_card *c = t->data->card;
     hash_sha256 h;
-    uint8_t digest[32], word[4];
+    uint8_t digest[32];
     hash_sha256_init(&h);
     hash_sha256_str(&h, TRAIN_VERSION);
     hash_sha256_str(&h, t->job->identity ? t->job->identity : "");
     if (t->job->wide)
         hash_sha256_str(&h, "wide");
-    hash_sha256_str(&h, c->dataset_sha256);
+    hash_sha256_str(&h, t->data->card->dataset_sha256);
     hash_sha256_str(&h, t->model.card.recipe);
-    hash_sha256_u64(&h, (uint64_t)c->size);
-    hash_sha256_u64(&h, (uint64_t)c->channels);
-    hash_sha256_u64(&h, (uint64_t)c->classes);
-    for (int i = 0; i < 6; i++) {
-        memcpy(word, i < 3 ? &c->mean[i] : &c->std[i - 3], sizeof word);
-        hash_sha256_add(&h, word, sizeof word);
-    }
-    hash_sha256_u64(&h, t->job->seed);
-    hash_sha256_u64(&h, t->job->n_rows);
-    for (size_t i = 0; i < t->job->n_rows; i++)
-        hash_sha256_u64(&h, (uint64_t)t->data->labels[t->job->rows[i]] << 32 |
-                                t->job->rows[i]);
+    batches_kind_of(t->data)->key(&h, t->data, t->job);
     hash_sha256_end(&h, digest);
     hash_hex(t->model.card.key, digest);
 }
@@ -86,20 +70,11 @@ done:
 
 static assay_status
 job_check(const train_data *d, const train_recipe *r, const train_job *job) {
-    const model_card *c = d->card;
-    const npy_array *p = d->pixels;
-    if (p->dtype != ASSAY_U8 || p->ndim != 4 || p->dim[1] != c->size ||
-        p->dim[2] != c->size || p->dim[3] != c->channels)
-        return err_set(ASSAY_E_SHAPE, "pixels are not u8 [rows,%d,%d,%d]", c->size,
-                       c->size, c->channels);
     if (job->n_rows < 2)
         return err_set(ASSAY_E_SHAPE, "%zu training rows are too few", job->n_rows);
-    for (size_t i = 0; i < job->n_rows; i++)
-        if (job->rows[i] >= (uint64_t)p->dim[0] || d->labels[job->rows[i]] < 0 ||
-            d->labels[job->rows[i]] >= c->classes)
-            return err_set(ASSAY_E_SHAPE,
-                           "row %u is not among the %lld rows, or its label not among %d",
-                           job->rows[i], (long long)p->dim[0], c->classes);
+    assay_status status = batches_kind_of(d)->check(d, job);
+    if (status != ASSAY_OK)
+        return status;
     return schedule_find(r->schedule)
                ? ASSAY_OK
                : err_set(ASSAY_E_INVALID, "there is no schedule \"%s\"", r->schedule);
@@ -193,31 +168,6 @@ done:
     return status;
 }
 
-static assay_status feeder_start(trainer *t) {
-    const model_card *c = t->data->card;
-    const feeder_source source = {.pixels = t->data->pixels,
-                                  .labels = t->data->labels,
-                                  .size = c->size,
-                                  .channels = c->channels};
-    feeder_transform transforms[2];
-    int n = 0;
-    if (t->recipe->translate > 0)
-        transforms[n++] = (feeder_transform){"translate", {t->recipe->translate}};
-    if (t->recipe->flip)
-        transforms[n++] = (feeder_transform){"flip", {0.5}};
-    feeder_options o = {.batch = t->batch,
-                        .order = FEEDER_RANDOM,
-                        .seed = t->job->seed,
-                        .drop_last = true,
-                        .rows = t->job->rows,
-                        .n_rows = t->job->n_rows,
-                        .transforms = transforms,
-                        .n_transforms = n};
-    memcpy(o.mean, c->mean, sizeof o.mean);
-    memcpy(o.std, c->std, sizeof o.std);
-    return feeder_create(&t->feeder, t->ctx, &source, &o);
-}
-
 /* Everything a run needs; after it, steps allocate nothing. */
 static assay_status start(trainer *t) {
     assay_status status = ASSAY_OK;
@@ -229,57 +179,67 @@ static assay_status start(trainer *t) {
                                .width = c->size,
                                .smoothing = t->recipe->label_smoothing};
     t->schedule = schedule_find(t->recipe->schedule);
-    t->batch = batch_of(t->recipe, t->job->n_rows);
     ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
     ASSAY_TRY(
         mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
     ASSAY_TRY(weights_start(t));
+    ASSAY_TRY(batches_create(&t->batches, t->ctx, t->data, t->recipe, t->job));
     bool half = strcmp(t->recipe->precision, "bf16") == 0;
     if (t->job->dir)
         ASSAY_TRY(dir_path(&kernels, t->ctx, t->job->dir, RUN_KERNELS));
     const nn_exec_options o = {.mode = NN_TRAIN,
-                               .batch = t->batch,
+                               .batch = t->batches.batch,
                                .keep = &t->model.zoo.logits,
                                .n_keep = 1,
                                .target = t->model.zoo.loss,
                                .dtype = half ? ASSAY_BF16 : ASSAY_F32,
-                               .shards = t->job->wide ? 0 : 1,
+                               .shards = t->job->wide ? t->batches.shards : 1,
                                .threads = t->job->wide ? assay_ctx_threads(t->ctx) : 1,
                                .seed = t->job->seed,
                                .kernels = kernels};
     ASSAY_TRY(
         nn_exec_create(&t->exec, t->ctx, t->model.zoo.graph, &t->model.weights, &o));
-    ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batch, sizeof *t->seed));
-    for (int i = 0; i < t->batch; i++)
-        t->seed[i] = 1.0F / (float)t->batch;
-    ASSAY_TRY(feeder_start(t));
-    t->per_epoch = (int64_t)feeder_batches(t->feeder);
+    ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batches.batch, sizeof *t->seed));
+    for (int i = 0; i < t->batches.batch; i++)
+        t->seed[i] = 1.0F / (float)t->batches.batch;
 done:
     mem_free(t->ctx, kernels);
     return status;
 }
 
-static int64_t hits(const float *logits, const int32_t *labels, int n, int classes) {
-    int64_t count = 0;
-    for (int i = 0; i < n; i++, logits += classes) {
+/* What an epoch adds up. */
+typedef struct sums {
+    double loss; /* of examples */
+    int64_t examples, right, labels;
+} sums;
+
+/* How many of the labels are where the logits are largest. */
+static void
+count_hits(sums *s, const float *logits, const int32_t *labels, size_t n, int classes) {
+    for (size_t i = 0; i < n; i++, logits += classes) {
         int best = 0;
+        if (labels[i] < 0)
+            continue;
         for (int c = 1; c < classes; c++)
             best = logits[c] > logits[best] ? c : best;
-        count += best == labels[i];
+        s->right += best == labels[i];
+        s->labels++;
     }
-    return count;
+}
+
+static void feed(trainer *t, const train_batch *b) {
+    const zoo_model *z = &t->model.zoo;
+    memcpy(nn_exec_input(t->exec, z->images), b->inputs,
+           (size_t)b->n * t->batches.input_bytes);
+    memcpy(nn_exec_input(t->exec, z->labels), b->labels,
+           (size_t)b->n * t->batches.labels * sizeof *b->labels);
 }
 
 /* Forward, backward, update. Adds to the sums of the epoch. */
-static assay_status
-step(trainer *t, const feeder_batch *b, train_pace pace, double *loss, int64_t *right) {
+static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums *s) {
     assay_status status = ASSAY_OK;
     const zoo_model *z = &t->model.zoo;
-    const zoo_config *c = &z->config;
-    size_t each = (size_t)c->height * (size_t)c->width * (size_t)c->channels;
-    memcpy(nn_exec_input(t->exec, z->images), b->images,
-           (size_t)b->n * each * sizeof(float));
-    memcpy(nn_exec_input(t->exec, z->labels), b->labels, (size_t)b->n * sizeof(int32_t));
+    feed(t, b);
     ASSAY_TRY(nn_exec_forward(t->exec, b->n));
     const float *losses = nn_exec_value(t->exec, z->loss);
     double sum = 0;
@@ -287,8 +247,10 @@ step(trainer *t, const feeder_batch *b, train_pace pace, double *loss, int64_t *
         sum += (double)losses[i];
     if (!isfinite(sum))
         ASSAY_FAIL(ASSAY_E_NUMERIC, "the loss is not finite");
-    *loss += sum;
-    *right += hits(nn_exec_value(t->exec, z->logits), b->labels, b->n, c->classes);
+    s->loss += sum;
+    s->examples += b->n;
+    count_hits(s, nn_exec_value(t->exec, z->logits), b->labels,
+               (size_t)b->n * t->batches.labels, z->config.classes);
     ASSAY_TRY(nn_exec_backward(t->exec, t->seed));
     optimizer_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), pace);
 done:
@@ -297,26 +259,25 @@ done:
 
 static assay_status epoch(trainer *t) {
     assay_status status = ASSAY_OK;
-    double loss = 0;
+    sums s = {0};
     train_pace pace = {0};
-    int64_t right = 0, images = 0;
-    ASSAY_TRY(feeder_epoch(t->feeder, (uint32_t)t->done));
-    for (int64_t i = 0; i < t->per_epoch; i++) {
-        feeder_batch b;
+    int64_t per_epoch = t->batches.count;
+    ASSAY_TRY(batches_epoch(&t->batches, (uint32_t)t->done));
+    for (int64_t i = 0; i < per_epoch; i++) {
+        train_batch b;
         ASSAY_TRY(ctx_check(t->ctx));
-        ASSAY_TRY(feeder_next(t->feeder, &b));
-        nn_exec_set_step(t->exec, (uint64_t)(t->done * t->per_epoch + i));
-        pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->done * t->per_epoch + i,
-                                  t->recipe->epochs * t->per_epoch);
+        ASSAY_TRY(batches_next(&t->batches, &b));
+        nn_exec_set_step(t->exec, (uint64_t)(t->done * per_epoch + i));
+        pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->done * per_epoch + i,
+                                  t->recipe->epochs * per_epoch);
         pace.momentum = t->recipe->momentum;
-        ASSAY_TRY_AT(step(t, &b, pace, &loss, &right), "epoch %d, step %lld", t->done + 1,
+        ASSAY_TRY_AT(step(t, &b, pace, &s), "epoch %d, step %lld", t->done + 1,
                      (long long)i + 1);
-        images += b.n;
         progress_add(t->ctx, b.n);
     }
-    t->images += images;
-    t->metrics[t->done] =
-        (epoch_metrics){loss / (double)images, (double)right / (double)images, pace.rate};
+    t->images += s.examples;
+    t->metrics[t->done] = (epoch_metrics){s.loss / (double)s.examples,
+                                          (double)s.right / (double)s.labels, pace.rate};
     const nn_graph *g = t->model.zoo.graph;
     if (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
         !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g))) {
@@ -349,7 +310,7 @@ done:
 }
 
 static void trainer_end(trainer *t) {
-    feeder_destroy(t->feeder);
+    batches_destroy(&t->batches);
     nn_exec_destroy(t->exec);
     optimizer_destroy(&t->optimizer);
     mem_free(t->ctx, t->seed);
