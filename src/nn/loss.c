@@ -1,6 +1,8 @@
 /* Shapes and labels of the losses over logits. */
 #include "nn/loss.h"
 
+#include <math.h>
+
 assay_status loss_infer(nn_node *node) {
     const nn_shape *x = &node->in_shape[0], *y = &node->in_shape[1];
     bool tokens = x->ndim == 3;
@@ -38,4 +40,32 @@ assay_status loss_count(int64_t *out, const loss_rows *r, const int32_t *label) 
         *out += !skipped;
     }
     return ASSAY_OK;
+}
+
+static double mean_of(const float *z, int64_t k) {
+    double sum = 0;
+    for (int64_t c = 0; c < k; c++)
+        sum += (double)z[c];
+    return sum / (double)k;
+}
+
+double loss_row(loss_saved *saved, const float *z, int64_t k, int32_t label, double s) {
+    double sum = nn_kernels_get()->exp_sum(&saved->most, z, (size_t)k, -1);
+    saved->sum = (float)sum;
+    double target = (1 - s) * (double)z[label];
+    if (s > 0)
+        target += s * mean_of(z, k);
+    return (double)saved->most + log(sum) - target;
+}
+
+void loss_row_back(float *d,
+                   const loss_saved *saved,
+                   const float *z,
+                   int64_t k,
+                   int32_t label,
+                   double s,
+                   float gain) {
+    float even = (float)((double)gain * s / (double)k);
+    nn_kernels_get()->exp_scaled(d, z, (size_t)k, saved->most, gain / saved->sum, even);
+    d[label] -= (float)(1 - s) * gain;
 }

@@ -23,4 +23,15 @@ assay_status loss_plan(nn_plan *p);
 /* How many of an example's labels count. INVALID if one is no class. */
 assay_status loss_count(int64_t *out, const loss_rows *r, const int32_t *label);
 
+/* The cross-entropy of one row of k logits with a smoothing of s, and `gain` times its
+ * gradient. The label is a class. */
+double loss_row(loss_saved *saved, const float *z, int64_t k, int32_t label, double s);
+void loss_row_back(float *d,
+                   const loss_saved *saved,
+                   const float *z,
+                   int64_t k,
+                   int32_t label,
+                   double s,
+                   float gain);
+
 #endif

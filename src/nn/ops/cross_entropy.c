@@ -17,16 +17,8 @@ static assay_status ce_infer(nn_node *node) {
     return loss_infer(node);
 }
 
-static double mean_of(const float *z, int64_t k) {
-    double sum = 0;
-    for (int64_t c = 0; c < k; c++)
-        sum += (double)z[c];
-    return sum / (double)k;
-}
-
 static assay_status ce_forward(nn_io *io) {
     assay_status status = ASSAY_OK;
-    const nn_kernels *kernels = nn_kernels_get();
     loss_rows r = loss_rows_of(io->node);
     const float *z = io->in[0];
     const int32_t *label = io->in[1];
@@ -40,12 +32,7 @@ static assay_status ce_forward(nn_io *io) {
         for (int64_t t = 0; t < r.tokens; t++, z += r.classes, label++, saved++) {
             if (*label < 0)
                 continue;
-            double sum = kernels->exp_sum(&saved->most, z, (size_t)r.classes, -1);
-            saved->sum = (float)sum;
-            double target = (1 - s) * (double)z[*label];
-            if (s > 0)
-                target += s * mean_of(z, r.classes);
-            total += (double)saved->most + log(sum) - target;
+            total += loss_row(saved, z, r.classes, *label, s);
         }
         loss[i] = count ? (float)(total / (double)count) : 0.0f;
     }
@@ -55,7 +42,6 @@ done:
 
 static assay_status ce_backward(nn_io *io) {
     assay_status status = ASSAY_OK;
-    const nn_kernels *kernels = nn_kernels_get();
     loss_rows r = loss_rows_of(io->node);
     const float *z = io->in[0], *d_out = io->d_out;
     const int32_t *label = io->in[1];
@@ -66,14 +52,11 @@ static assay_status ce_backward(nn_io *io) {
         int64_t count;
         ASSAY_TRY(loss_count(&count, &r, label));
         float g = count ? d_out[i] / (float)count : 0.0f;
-        float even = (float)((double)g * s / (double)r.classes);
         for (int64_t t = 0; t < r.tokens; t++, label++, saved++) {
             if (*label < 0) {
                 memset(d, 0, (size_t)r.classes * sizeof *d);
             } else {
-                kernels->exp_scaled(d, z, (size_t)r.classes, saved->most, g / saved->sum,
-                                    even);
-                d[*label] -= (float)(1 - s) * g;
+                loss_row_back(d, saved, z, r.classes, *label, s, g);
             }
             z += r.classes;
             d += r.classes;
