@@ -171,7 +171,7 @@ static assay_status print(study *s, double wall, double cpu) {
     size_t k = (size_t)s->classes;
     float *score = NULL;
     double right = 0, unseen = 0;
-    char recipe[512];
+    char recipe[RECIPE_LINE];
     for (size_t i = s->train; i < s->rows; i++) {
         const double *p = s->sum + i * k;
         size_t best = 0;

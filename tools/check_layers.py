@@ -10,10 +10,11 @@ import sys
 ROOMS = [  # top to bottom; rooms on one line never include each other
     "cli python", "report", "audit card", "detect debug probe reason", "attribute attack shrink",
     "train", "zoo", "data nn render", "file image", "tensor", "simd", "base"]
-HEADERS = {"model": "nn", "load": "data", "bench": "base", "doctor": "data", "write": "data"}  # public headers not named after their room; bench: of several
+HEADERS = {"model": "nn", "load": "data", "bench": "base", "doctor": "data", "write": "data",
+           "settings": "train"}  # public headers not named after their room; bench: of several
 LEVEL = {room: level for level, line in enumerate(ROOMS) for room in line.split()}
 
-STANDARD = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp
+STANDARD = set("""assert complex ctype errno fenv float fnmatch inttypes iso646 limits locale math setjmp
     signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath
     threads time uchar wchar wctype dirent dlfcn fcntl glob poll pthread sched semaphore strings termios
     unistd cpuid immintrin sys/mman sys/resource sys/stat sys/statvfs sys/time sys/types sys/wait

@@ -11,6 +11,7 @@
 #include <assay/load.h>
 #include <assay/model.h>
 #include <assay/report.h>
+#include <assay/settings.h>
 #include <assay/tensor.h>
 #include <assay/train.h>
 

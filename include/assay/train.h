@@ -2,7 +2,7 @@
 #ifndef ASSAY_TRAIN_H
 #define ASSAY_TRAIN_H
 
-#include <assay/base.h>
+#include <assay/settings.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +32,8 @@ typedef struct assay_train_options {
                          processor multiplies it faster; values and weights stay f32 */
     int no_resume;  /**< start over instead of continuing */
     int64_t limit;  /**< at most this many rows per split; 0: all */
+    const char *settings; /**< any settings of <assay/settings.h>, "name=value name=value";
+                               they win over the members above; NULL: none */
 } assay_train_options;
 #define ASSAY_TRAIN_OPTIONS_INIT                                                         \
     {                                                                                    \

@@ -50,7 +50,7 @@ struct assay_audit {
     char title[128]; /* the source's base name */
     char sha256[65]; /* of the dataset */
     char key[65];    /* hash of dataset, options, version: the audit's id */
-    char recipe[512], isa[16];
+    char recipe[1024], isa[16];
     char options_text[1024];
     uint64_t rows, train_rows; /* as audited (with planted rows) */
     uint64_t planted_rows;     /* of them, appended by --plant, at the end */

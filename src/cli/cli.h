@@ -90,7 +90,7 @@ typedef struct cli_example {
 
 typedef enum cli_group { CLI_LOOK, CLI_DATA, CLI_MODEL, CLI_TRACE, CLI_SAFETY } cli_group;
 
-enum { CLI_MAX_OPTIONS = 64, CLI_MAX_POSITIONALS = 4, CLI_MAX_EXAMPLES = 5 };
+enum { CLI_MAX_OPTIONS = 96, CLI_MAX_POSITIONALS = 4, CLI_MAX_EXAMPLES = 5 };
 
 typedef struct cli_run cli_run;
 

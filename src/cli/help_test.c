@@ -22,7 +22,7 @@ static void check_option(const assay_verb *verb, const cli_option *o) {
         fail_msg("assay %s: --%s lacks choices or an initial one", verb->name, o->name);
     if (o->type != CLI_FLAG && o->type != CLI_CHOICE && !o->value)
         fail_msg("assay %s: --%s lacks a word for its value", verb->name, o->name);
-    if (is_number(o->type) && !o->initial && !o->required)
+    if (is_number(o->type) && !o->initial && !o->shown && !o->required)
         fail_msg("assay %s: --%s has no initial value", verb->name, o->name);
     if (!o->help || strlen(o->help) > 54)
         fail_msg("assay %s: the help of --%s must be one short phrase", verb->name,

@@ -4,6 +4,20 @@
 
 #include "cli/cli.h"
 
+#include <assay/settings.h>
+
+/* Every setting of a training recipe as an option. */
+#define CLI_SETTING_INT    CLI_INT
+#define CLI_SETTING_DOUBLE CLI_DOUBLE
+#define CLI_SETTING_SWITCH CLI_CHOICE
+#define CLI_SETTING_CHOICE CLI_CHOICE
+#define CLI_SETTING_TEXT   CLI_TEXT
+#define CLI_SETTING_LIST   CLI_LIST
+#define CLI_SETTING(kind, member, label, ...)                                            \
+    {.name = label, .type = CLI_SETTING_##kind, __VA_ARGS__},
+#define CLI_RECIPE_SETTINGS ASSAY_TRAIN_SETTINGS(CLI_SETTING)
+
+/* The few that an audit has. */
 #define CLI_RECIPE_MODEL                                                                 \
     {                                                                                    \
         .name = "model", .type = CLI_TEXT, .value = "NAME", .initial = "cnn",            \
@@ -45,5 +59,7 @@
 
 /* The library's number for --flip. */
 int recipe_flip(const cli_args *args);
+/* The settings that were typed, as the library takes them: "name=value name=value". */
+void recipe_settings(text *out, const cli_args *args);
 
 #endif

@@ -27,6 +27,15 @@ const char *optimizer_summary(size_t i) {
     return kinds[i]->summary;
 }
 
+void optimizer_usual(const char *name, double *rate, double *weight_decay) {
+    const optimizer_kind *k = kinds[0];
+    for (size_t i = 0; i < optimizer_count(); i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            k = kinds[i];
+    *rate = k->rate;
+    *weight_decay = k->weight_decay;
+}
+
 int optimizer_states(const optimizer *o) {
     int n = 0;
     while (n < OPTIMIZER_STATES && o->kind->state[n])

@@ -55,6 +55,9 @@ void optimizer_step(optimizer *o, float *params, const float *grads, train_pace 
 size_t optimizer_count(void);
 const char *optimizer_name(size_t i);
 const char *optimizer_summary(size_t i);
+/* The rate and the weight decay that a recipe starts from; of the registry's first kind
+ * where the name is unknown. */
+void optimizer_usual(const char *name, double *rate, double *weight_decay);
 /* How many vectors lie beside the parameters, and what each is called. */
 int optimizer_states(const optimizer *o);
 const char *optimizer_state_name(const optimizer *o, int i);

@@ -13,8 +13,9 @@ struct optimizer_part {
 
 struct optimizer_kind {
     const char *name, *summary;
-    const char
-        *state[OPTIMIZER_STATES]; /* names of the vectors it keeps; NULL: no more */
+    double rate, weight_decay; /* what a recipe starts from */
+    /* Names of the vectors it keeps; NULL: no more. */
+    const char *state[OPTIMIZER_STATES];
     /* One part. w, g and each state[i] begin at the part. o->steps counts this step. */
     void (*step)(const optimizer *o,
                  const optimizer_part *part,

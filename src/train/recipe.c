@@ -3,7 +3,7 @@
  * docs/training.md. */
 #include "train/trainer.h"
 
-#include "train/schedule.h"
+#include "train/optimizer.h"
 
 #include "nn/exec.h"
 
@@ -13,35 +13,6 @@
 /* A model needs some number of steps whatever the number of rows; large sets give them in
  * few epochs, small ones need more. */
 enum { LEAST_STEPS = 1500, MOST_EPOCHS = 60, EPOCHS = 10, BATCH = 128, SMALL_BATCH = 32 };
-
-static assay_status bad(const char *option, const char *what, const char *help) {
-    (void)err_set(ASSAY_E_INVALID, "%s %s", option, what);
-    err_help("%s", help);
-    return ASSAY_E_INVALID;
-}
-
-/* One of several names. */
-static assay_status name_put(char *out,
-                             size_t cap,
-                             const char *option,
-                             const char *name,
-                             const char *(*at)(size_t),
-                             size_t count) {
-    char names[256] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(at(i), name) == 0 && strlen(name) < cap) {
-            (void)snprintf(out, cap, "%s", name);
-            return ASSAY_OK;
-        }
-        if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
-                                     i ? ", " : "", at(i));
-    }
-    (void)err_set(ASSAY_E_INVALID, "there is no %s \"%.80s\"", option, name);
-    err_help("choose from: %s", names);
-    return ASSAY_E_INVALID;
-}
 
 static void sized(train_recipe *r, uint64_t rows) {
     r->batch = BATCH;
@@ -54,47 +25,79 @@ static void sized(train_recipe *r, uint64_t rows) {
                                        : (int)epochs;
 }
 
-static const char *schedule_name(size_t i) {
-    return schedule_at(i)->name;
+/* What a recipe starts from: by the data's size, and by the optimizer. */
+static void defaults(train_recipe *r, const char *kind, uint64_t rows, int size) {
+    settings_initial(r);
+    (void)snprintf(r->model, sizeof r->model, "cnn");
+    optimizer_usual(kind, &r->lr, &r->weight_decay);
+    r->momentum = 0.9;
+    r->label_smoothing = 0.1;
+    r->translate = size >= 64 ? 2 : 1;
+    sized(r, rows);
 }
 
-static const char *precision_name(size_t i) {
-    static const char *const names[] = {"auto", "f32", "bf16"};
-    return names[i];
+static assay_status set_number(train_recipe *r, const char *name, double v) {
+    char words[40];
+    (void)snprintf(words, sizeof words, "%.17g", v);
+    return setting_set(r, name, words);
 }
 
-/* NaN is refused by all of these. */
-static assay_status numbers(train_recipe *r, const assay_train_options *o, int size) {
-    if (o->epochs < 0 || o->epochs > 10000)
-        return bad("epochs", "are out of range",
-                   "give 1 to 10000, or 0 for the recipe's");
-    if (o->batch < 0 || o->batch == 1 || o->batch > 65536)
-        return bad("batch", "is out of range", "give 2 to 65536, or 0 for the recipe's");
-    if (!(o->lr >= 0 && o->lr <= 1000))
-        return bad("lr", "is out of range",
-                   "give a number above 0, or 0 for the recipe's");
-    if (!(o->momentum < 1))
-        return bad("momentum", "is out of range", "give a number from 0 to below 1");
-    if (!(o->weight_decay <= 1))
-        return bad("weight-decay", "is out of range", "give a number from 0 to 1");
-    if (!(o->label_smoothing < 1))
-        return bad("label-smoothing", "is out of range",
-                   "give a number from 0 to below 1");
-    if (o->flip < -1 || o->flip > 1)
-        return bad("flip", "is neither on, off nor auto", "give 1, 0, or -1 for auto");
-    if (o->translate < -1 || o->translate >= size)
-        return bad("translate", "is out of range",
-                   "give pixels, fewer than the training size");
-    r->epochs = o->epochs ? o->epochs : r->epochs;
-    r->batch = o->batch ? o->batch : r->batch;
-    r->lr = o->lr > 0 ? o->lr : r->lr;
-    r->momentum = o->momentum >= 0 ? o->momentum : r->momentum;
-    r->weight_decay = o->weight_decay >= 0 ? o->weight_decay : r->weight_decay;
-    r->label_smoothing =
-        o->label_smoothing >= 0 ? o->label_smoothing : r->label_smoothing;
-    r->translate = o->translate >= 0 ? o->translate : r->translate;
-    r->flip = o->flip >= 0 ? o->flip != 0 : r->flip;
-    return ASSAY_OK;
+/* The members of the options; each has a value that means "the recipe's". */
+static assay_status take_members(train_recipe *r, const assay_train_options *o) {
+    assay_status status = ASSAY_OK;
+    const struct {
+        const char *name;
+        double value;
+        bool given;
+    } numbers[] = {
+        {"epochs", o->epochs, o->epochs != 0},
+        {"batch", o->batch, o->batch != 0},
+        {"lr", o->lr, !(o->lr >= 0 && o->lr <= 0)},
+        {"momentum", o->momentum, !(o->momentum < 0)},
+        {"weight-decay", o->weight_decay, !(o->weight_decay < 0)},
+        {"label-smoothing", o->label_smoothing, !(o->label_smoothing < 0)},
+        {"translate", o->translate, o->translate != -1},
+        {"flip", o->flip, o->flip != -1},
+    };
+    const struct {
+        const char *name, *value;
+    } words[] = {
+        {"model", o->model}, {"schedule", o->schedule}, {"precision", o->precision}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].given)
+            ASSAY_TRY(set_number(r, numbers[i].name, numbers[i].value));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i].value)
+            ASSAY_TRY(setting_set(r, words[i].name, words[i].value));
+done:
+    return status;
+}
+
+static assay_status
+take_all(train_recipe *r, const assay_train_options *o, bool flip_ok) {
+    r->flip = flip_ok;
+    assay_status status = take_members(r, o);
+    return status == ASSAY_OK ? settings_set(r, o->settings) : status;
+}
+
+static assay_status model_check(const char *name) {
+    char names[320] = "";
+    size_t used = 0;
+    const zoo_model_def *def = zoo_find(name);
+    if (def && def->tokens) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "%s reads tokens, the dataset holds images",
+                      name);
+        err_help("choose a model of images, such as cnn");
+        return ASSAY_E_UNSUPPORTED;
+    }
+    if (def)
+        return ASSAY_OK;
+    for (size_t i = 0; i < zoo_count() && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 zoo_at(i)->name);
+    (void)err_set(ASSAY_E_INVALID, "there is no model \"%.80s\"", name);
+    err_help("choose from: %s", names);
+    return ASSAY_E_INVALID;
 }
 
 assay_status train_recipe_make(train_recipe *out,
@@ -103,45 +106,24 @@ assay_status train_recipe_make(train_recipe *out,
                                int size,
                                bool flip_ok) {
     assay_status status = ASSAY_OK;
-    const assay_train_options *o = options;
-    *out = (train_recipe){.lr = 0.1,
-                          .momentum = 0.9,
-                          .weight_decay = 5e-4,
-                          .label_smoothing = 0.1,
-                          .translate = size >= 64 ? 2 : 1,
-                          .flip = flip_ok};
-    sized(out, train_rows);
-    const char *model = o->model ? o->model : "cnn";
-    const char *schedule = o->schedule ? o->schedule : "one-cycle";
-    const char *precision = o->precision ? o->precision : "auto";
-    ASSAY_TRY(name_put(out->model, sizeof out->model, "model", model, assay_zoo_name,
-                       zoo_count()));
-    if (zoo_find(model)->tokens) {
-        (void)err_set(ASSAY_E_UNSUPPORTED, "%s reads tokens, the dataset holds images",
-                      model);
-        err_help("choose a model of images, such as cnn");
-        return ASSAY_E_UNSUPPORTED;
+    train_recipe first; /* which optimizer it is decides what is usual */
+    defaults(&first, optimizer_name(0), train_rows, size);
+    ASSAY_TRY(take_all(&first, options, flip_ok));
+    defaults(out, first.optimizer, train_rows, size);
+    ASSAY_TRY(take_all(out, options, flip_ok));
+    ASSAY_TRY(model_check(out->model));
+    if (out->translate >= size) {
+        (void)err_set(ASSAY_E_INVALID, "translate by %d pixels, of %d", out->translate,
+                      size);
+        err_help("give pixels, fewer than the training size");
+        return ASSAY_E_INVALID;
     }
-    ASSAY_TRY(name_put(out->schedule, sizeof out->schedule, "schedule", schedule,
-                       schedule_name, schedule_count()));
-    ASSAY_TRY(name_put(out->precision, sizeof out->precision, "precision", precision,
-                       precision_name, 3));
-    if (strcmp(precision, "auto") ==
+    if (strcmp(out->precision, "auto") ==
         0) /* settled here, so that the recipe says what was done */
         (void)snprintf(out->precision, sizeof out->precision, "%s",
                        nn_bf16_pays() ? "bf16" : "f32");
-    ASSAY_TRY(numbers(out, o, size));
 done:
     return status;
-}
-
-void train_recipe_text(const train_recipe *r, char out[512]) {
-    (void)snprintf(
-        out, 512,
-        "model=%s schedule=%s epochs=%d batch=%d lr=%.9g momentum=%.9g weight_decay=%.9g "
-        "label_smoothing=%.9g translate=%d flip=%d precision=%s",
-        r->model, r->schedule, r->epochs, r->batch, r->lr, r->momentum, r->weight_decay,
-        r->label_smoothing, r->translate, r->flip, r->precision);
 }
 
 int train_size_for(const dataset *d) {

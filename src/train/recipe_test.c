@@ -1,6 +1,8 @@
 /* Recipes: defaults by size, every option's override and refusal, and the line that names
  * them. */
 #include "base/testing.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -35,7 +37,7 @@ static void overrides(void **state) {
     o.flip = 0;
     o.precision = "f32";
     train_recipe r;
-    char text[512];
+    char text[RECIPE_LINE];
     assert_ok(train_recipe_make(&r, &o, 1000, 28, true));
     train_recipe_text(&r, text);
     assert_string_equal(
@@ -44,6 +46,63 @@ static void overrides(void **state) {
     o.flip = 1;
     assert_ok(train_recipe_make(&r, &o, 1000, 28, false));
     assert_true(r.flip);
+}
+
+static void settings_as_words(void **state) {
+    (void)state;
+    assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
+    train_recipe r;
+    char text[RECIPE_LINE];
+    o.lr = 0.3;
+    o.settings = " optimizer=adamw  weight-decay=0.02 lr=0.004 flip=auto nesterov=off ";
+    assert_ok(train_recipe_make(&r, &o, 40000, 28, true));
+    assert_string_equal(r.optimizer, "adamw");
+    assert_true(r.flip && !r.nesterov && !r.decoupled);
+    assert_true(fabs(r.lr - 0.004) < 1e-12 && fabs(r.weight_decay - 0.02) < 1e-12);
+    train_recipe_text(&r, text);
+    assert_non_null(strstr(text, " optimizer=adamw nesterov=0"));
+    assert_null(strstr(text, "decoupled"));
+    o = (assay_train_options)ASSAY_TRAIN_OPTIONS_INIT;
+    o.settings = "optimizer=adamw";
+    assert_ok(train_recipe_make(&r, &o, 40000, 28, true));
+    assert_true(r.lr < 0.01); /* the recipe's, for this optimizer */
+}
+
+/* What a line says, the parser reads back. */
+static void a_line_reads_back(void **state) {
+    (void)state;
+    const assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
+    train_recipe made, read;
+    char line[RECIPE_LINE], again[RECIPE_LINE];
+    assert_ok(train_recipe_make(&made, &o, 1000, 28, true));
+    train_recipe_text(&made, line);
+    settings_initial(&read);
+    assert_ok(settings_set(&read, line));
+    train_recipe_text(&read, again);
+    assert_string_equal(line, again);
+}
+
+/* The choices in the table are the registries' names, and the other way round. */
+static void choices_are_registered(void **state) {
+    (void)state;
+    const assay_setting *s;
+    for (size_t i = 0; (s = assay_train_setting_at(i)) != NULL; i++) {
+        bool schedule = strcmp(s->name, "schedule") == 0;
+        if (!schedule && strcmp(s->name, "optimizer") != 0)
+            continue;
+        size_t n = schedule ? schedule_count() : optimizer_count(), known = 0;
+        for (const char *p = s->choices; *p; p++)
+            known += *p == '|';
+        assert_int_equal(known + 1, n);
+        for (size_t k = 0; k < n; k++) {
+            const char *name = schedule ? schedule_at(k)->name : optimizer_name(k);
+            train_recipe r;
+            settings_initial(&r);
+            assert_ok(setting_set(&r, s->name, name));
+        }
+    }
+    assert_int_equal(assay_train_setting_count() > 10, 1);
+    assert_null(assay_train_setting_at(assay_train_setting_count()));
 }
 
 static void refused(const assay_train_options *o, const char *word) {
@@ -79,6 +138,13 @@ static void refusals(void **state) {
     REFUSE(precision, "f16", "f16");
     REFUSE(model, "", "model");
     REFUSE(model, "resnet-9-of-the-very-long-and-winding-name", "model");
+    REFUSE(settings, "speed=3", "speed");
+    REFUSE(settings, "momentum", "momentum");
+    REFUSE(settings, "lr=", "lr");
+    REFUSE(settings, "lr=0.1x", "lr");
+    REFUSE(settings, "epochs=2.5", "epochs");
+    REFUSE(settings, "nesterov=auto", "nesterov");
+    REFUSE(settings, "optimizer=newton", "newton");
 #undef REFUSE
 }
 
@@ -96,6 +162,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes),
         cmocka_unit_test(overrides),
+        cmocka_unit_test(settings_as_words),
+        cmocka_unit_test(a_line_reads_back),
+        cmocka_unit_test(choices_are_registered),
         cmocka_unit_test(refusals),
         cmocka_unit_test(public_listing),
     };

@@ -150,7 +150,7 @@ done:
 
 /* What decides every byte of the result. */
 static void key_make(run *r) {
-    char recipe[512];
+    char recipe[RECIPE_LINE];
     uint8_t digest[32];
     hash_sha256 h;
     train_recipe_text(&r->recipe, recipe);
@@ -172,7 +172,7 @@ static void key_make(run *r) {
 static assay_status run_write(const run *r, bool finished) {
     assay_status status = ASSAY_OK;
     buf text = buf_make(r->ctx);
-    char *path = NULL, recipe[512], seed[24];
+    char *path = NULL, recipe[RECIPE_LINE], seed[24];
     json_out j = json_out_make(&text, 2);
     train_recipe_text(&r->recipe, recipe);
     (void)snprintf(seed, sizeof seed, "%" PRIu64,

@@ -11,6 +11,7 @@
 #include "nn/exec.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ static assay_status card_make(trainer *t) {
     assay_status status = ASSAY_OK;
     model_card *c = &t->model.card;
     ASSAY_TRY(model_card_copy(c, t->ctx, t->data->card));
-    memcpy(c->name, t->recipe->model, sizeof c->name);
+    (void)snprintf(c->name, sizeof c->name, "%s", t->recipe->model);
     train_recipe_text(t->recipe, c->recipe);
     c->seed = t->job->seed;
     key_make(t);
@@ -151,6 +152,9 @@ static assay_status weights_start(trainer *t) {
     nn_graph *g = t->model.zoo.graph;
     ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
     optimizer_options o = OPTIMIZER_OPTIONS_INIT;
+    o.name = t->recipe->optimizer;
+    o.nesterov = t->recipe->nesterov;
+    o.decoupled = t->recipe->decoupled;
     o.weight_decay = t->recipe->weight_decay;
     ASSAY_TRY(optimizer_create(&t->optimizer, t->ctx, g, &o));
     if (t->checkpoint_path) {

@@ -6,26 +6,17 @@
 #include <assay/train.h>
 
 #include "data/load/feeder.h"
+#include "train/settings.h"
 #include "zoo/zoo.h"
 
-/* How to train: everything that decides the bytes besides data and seed. */
-typedef struct train_recipe {
-    char model[32], schedule[32];
-    char precision[8]; /* of the products in convolutions: "f32" or "bf16" */
-    int epochs, batch, translate;
-    bool flip;
-    double lr, momentum, weight_decay, label_smoothing;
-} train_recipe;
-
 /* The recipe for a dataset of so many training rows at that size; options override.
- * INVALID names the option. `flip_ok`: what the data bears (see data_bears_flip). */
+ * INVALID names the option. `flip_ok`: what the data bears (see data_bears_flip). Of
+ * every setting the recipe says what was done: "auto" is settled. */
 ASSAY_MUST_CHECK assay_status train_recipe_make(train_recipe *out,
                                                 const assay_train_options *options,
                                                 uint64_t train_rows,
                                                 int size,
                                                 bool flip_ok);
-/* One canonical line naming every setting, for phase keys and metadata. */
-void train_recipe_text(const train_recipe *r, char out[512]);
 /* Training size for a dataset: the median side up to 64; larger images are shrunk to 64,
  * or to 32 when there are very many. */
 int train_size_for(const dataset *d);
@@ -42,11 +33,11 @@ ASSAY_MUST_CHECK assay_status data_bears_flip(assay_ctx *ctx,
 
 /* What a trained model needs besides weights; stored in its safetensors metadata. */
 typedef struct model_card {
-    char name[32]; /* zoo */
+    char name[40]; /* zoo */
     int size, channels, classes;
     float mean[3], std[3];
     char dataset_sha256[65];
-    char recipe[512];
+    char recipe[RECIPE_LINE];
     char key[65]; /* hash of all that decided the weights (data, rows, recipe, seed,
                      version); "" if not made by a run */
     uint64_t seed;

@@ -15,18 +15,18 @@ static const cli_option options[] = {
      .required = true,
      .no_trace = true,
      .help = "the run's folder"},
-    CLI_RECIPE_MODEL,
-    {.name = "members",
-     .type = CLI_INT,
-     .value = "M",
-     .initial = "0",
-     .shown = "one model on all training rows",
-     .low = 0,
-     .high = 60,
-     .help = "train an ensemble",
-     .more = "Each member sees two thirds of the training rows, so that each row is "
-             "unseen by a "
-             "third of them; M is a multiple of 3."},
+    CLI_RECIPE_SETTINGS{
+        .name = "members",
+        .type = CLI_INT,
+        .value = "M",
+        .initial = "0",
+        .shown = "one model on all training rows",
+        .low = 0,
+        .high = 60,
+        .help = "train an ensemble",
+        .more = "Each member sees two thirds of the training rows, so that each row is "
+                "unseen by a "
+                "third of them; M is a multiple of 3."},
     {.name = "size",
      .type = CLI_INT,
      .value = "PIXELS",
@@ -35,49 +35,11 @@ static const cli_option options[] = {
      .low = 0,
      .high = 512,
      .help = "side of the images trained on"},
-    CLI_RECIPE_FIT,
-    {.name = "momentum",
-     .type = CLI_DOUBLE,
-     .value = "X",
-     .initial = "-1",
-     .shown = "the recipe's",
-     .low = -1,
-     .high = 0.9999,
-     .help = "Nesterov momentum; negative: the recipe's"},
-    {.name = "weight-decay",
-     .type = CLI_DOUBLE,
-     .value = "X",
-     .initial = "-1",
-     .shown = "the recipe's",
-     .low = -1,
-     .high = 100,
-     .help = "weight decay; negative: the recipe's"},
-    {.name = "label-smoothing",
-     .type = CLI_DOUBLE,
-     .value = "X",
-     .initial = "-1",
-     .shown = "the recipe's",
-     .low = -1,
-     .high = 0.9999,
-     .help = "label smoothing; negative: the recipe's"},
-    {.name = "schedule",
-     .type = CLI_CHOICE,
-     .choices = "recipe|one-cycle|cosine|linear|step|constant",
-     .initial = "recipe",
-     .help = "how the learning rate runs"},
-    CLI_RECIPE_AUGMENT,
     {.name = "exclude",
      .type = CLI_TEXT,
      .value = "FILE",
      .help = "leave out the rows of an audit's exclude.txt",
      .more = "The file names the dataset it was made for; another dataset is refused."},
-    {.name = "precision",
-     .type = CLI_CHOICE,
-     .choices = "auto|f32|bf16",
-     .initial = "auto",
-     .help = "numbers of the convolutions",
-     .more = "Automatic: bf16 where the processor multiplies it faster. Values and weights stay "
-             "f32."},
     CLI_OPTION_SEED,
     CLI_OPTION_LIMIT,
     CLI_OPTION_RESUME,
@@ -122,27 +84,22 @@ static void tell(text *t, const assay_train_result *r, const char *out) {
 static assay_status run(cli_run *run) {
     const cli_args *args = &run->args;
     const char *out = cli_text(args, "output");
-    const char *schedule = cli_text(args, "schedule");
+    text settings = {0};
     assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
-    o.model = cli_text(args, "model");
     o.members = (int)cli_int(args, "members");
     o.size = (int)cli_int(args, "size");
-    o.epochs = (int)cli_int(args, "epochs");
-    o.batch = (int)cli_int(args, "batch");
-    o.lr = cli_real(args, "lr");
-    o.momentum = cli_real(args, "momentum");
-    o.weight_decay = cli_real(args, "weight-decay");
-    o.label_smoothing = cli_real(args, "label-smoothing");
-    o.schedule = schedule[0] == 'r' ? NULL : schedule;
-    o.flip = recipe_flip(args);
-    o.translate = (int)cli_int(args, "translate");
     o.exclude = cli_text(args, "exclude");
-    o.precision = cli_text(args, "precision");
     o.seed = (uint64_t)cli_int(args, "seed");
     o.limit = cli_int(args, "limit");
     o.no_resume = !cli_on(args, "resume");
+    recipe_settings(&settings, args);
+    o.settings = text_str(&settings);
     assay_train_result result;
-    assay_status status = assay_train(run->ctx, args->positional[0], out, &o, &result);
+    assay_status status =
+        settings.failed
+            ? cli_fail(&run->error, ASSAY_E_NOMEM, "no memory for the settings")
+            : assay_train(run->ctx, args->positional[0], out, &o, &result);
+    text_free(&settings);
     if (status != ASSAY_OK)
         return status;
     if (run->json)
@@ -157,8 +114,7 @@ const assay_verb assay_verb_train = {
     .group = CLI_MODEL,
     .summary = "Train a model, or an ensemble, on a dataset",
     .description =
-        "Fits a model of the zoo by stochastic gradient descent with Nesterov momentum "
-        "and "
+        "Fits a model of the zoo by a recipe, of which any setting can be changed, and "
         "tests it on the test rows. The run's folder receives model.safetensors (or "
         "member-<i>/model.safetensors), metrics.jsonl and run.json.\n\n"
         "Killed at any moment, the same command continues from the last epoch and ends "

@@ -32,6 +32,8 @@ static void step(const optimizer *o,
 const optimizer_kind assay_optimizer_adamw = {
     .name = "adamw",
     .summary = "Adam with decoupled weight decay",
+    .rate = 1e-3,
+    .weight_decay = 0.01,
     .state = {"first", "second"},
     .step = step,
 };

@@ -28,6 +28,8 @@ static void step(const optimizer *o,
 const optimizer_kind assay_optimizer_sgd = {
     .name = "sgd",
     .summary = "stochastic gradient descent with momentum",
+    .rate = 0.1,
+    .weight_decay = 5e-4,
     .state = {"velocity"},
     .step = step,
 };

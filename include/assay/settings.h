@@ -1,0 +1,89 @@
+/* settings: what a training recipe can be told, one row each. */
+#ifndef ASSAY_SETTINGS_H
+#define ASSAY_SETTINGS_H
+
+#include <assay/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum assay_setting_kind {
+    ASSAY_SETTING_INT,
+    ASSAY_SETTING_DOUBLE,
+    ASSAY_SETTING_SWITCH, /**< "on" or "off"; 1 or 0 in a recipe's line */
+    ASSAY_SETTING_CHOICE, /**< one of `choices` */
+    ASSAY_SETTING_TEXT,   /**< a name */
+    ASSAY_SETTING_LIST    /**< texts, joined by ";" */
+} assay_setting_kind;
+
+/** One setting. Values are text, as one would type them after --name. */
+typedef struct assay_setting {
+    const char *name; /**< "weight-decay"; in a recipe's line weight_decay */
+    assay_setting_kind kind;
+    const char *value;   /**< what stands for the value in help: "N" */
+    const char *choices; /**< "on|off" */
+    const char *initial; /**< NULL: chosen by the recipe from the data */
+    const char *shown;   /**< how help says that */
+    double low, high;    /**< inclusive range of a number */
+    const char *help;    /**< one phrase */
+    const char *more;    /**< further sentences; NULL: none */
+} assay_setting;
+
+/** All settings by index, for help texts and bindings. @threads safe */
+ASSAY_API size_t assay_train_setting_count(void);
+ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyond */
+
+/* The table: X(KIND, member, name, fields...). Out of it come the recipe's members, the
+ * parser and its checks, the line that names a recipe, and the options and the manual of
+ * the command. A new setting is a row of the second list, and the code that heeds it. */
+
+/* Named in every recipe's line. */
+#define ASSAY_TRAIN_SETTINGS_ALWAYS(X)                                                   \
+    X(TEXT, model, "model", .value = "NAME", .shown = "cnn",                             \
+      .help = "the model, by its name in the zoo")                                       \
+    X(CHOICE, schedule, "schedule", .initial = "one-cycle",                              \
+      .choices = "one-cycle|cosine|linear|step|constant",                                \
+      .help = "how the learning rate runs")                                              \
+    X(INT, epochs, "epochs", .value = "N", .shown = "the recipe's", .low = 1,            \
+      .high = 10000, .help = "passes over the data")                                     \
+    X(INT, batch, "batch", .value = "N", .shown = "the recipe's", .low = 2,              \
+      .high = 65536, .help = "rows per step")                                            \
+    X(DOUBLE, lr, "lr", .value = "X", .shown = "the recipe's", .low = 1e-12,             \
+      .high = 1000, .help = "highest learning rate")                                     \
+    X(DOUBLE, momentum, "momentum", .value = "X", .shown = "the recipe's", .low = 0,     \
+      .high = 0.9999, .help = "of the velocity that sgd and muon keep")                  \
+    X(DOUBLE, weight_decay, "weight-decay", .value = "X", .shown = "the recipe's",       \
+      .low = 0, .high = 1, .help = "of weights; biases and norms have none")             \
+    X(DOUBLE, label_smoothing, "label-smoothing", .value = "X", .shown = "the recipe's", \
+      .low = 0, .high = 0.9999, .help = "share of the label given to all classes")       \
+    X(INT, translate, "translate", .value = "PIXELS", .shown = "the recipe's", .low = 0, \
+      .high = 512, .help = "shift images at random, up to so far")                       \
+    X(SWITCH, flip, "flip", .initial = "auto", .choices = "auto|on|off",                 \
+      .help = "mirror images at random",                                                 \
+      .more = "Automatic: only where the data bears it; never on digits, for example.")  \
+    X(CHOICE, precision, "precision", .initial = "auto", .choices = "auto|f32|bf16",     \
+      .help = "numbers of the convolutions",                                             \
+      .more = "Automatic: bf16 where the processor multiplies it faster. Values and "    \
+              "weights stay f32.")
+
+/* Named where they are not as they are initially. */
+#define ASSAY_TRAIN_SETTINGS_MORE(X)                                                     \
+    X(CHOICE, optimizer, "optimizer", .initial = "sgd", .choices = "sgd|adamw",          \
+      .help = "how gradients move weights",                                              \
+      .more = "sgd: stochastic gradient descent with momentum. adamw: Adam with "        \
+              "decoupled weight decay.")                                                 \
+    X(SWITCH, nesterov, "nesterov", .initial = "on", .choices = "on|off",                \
+      .help = "look ahead along the velocity")                                           \
+    X(SWITCH, decoupled, "decoupled", .initial = "off", .choices = "on|off",             \
+      .help = "let weight decay pass by the velocity",                                   \
+      .more = "Weights then shrink by rate times decay beside the step (SGDW). adamw "   \
+              "always does so.")
+
+#define ASSAY_TRAIN_SETTINGS(X)                                                          \
+    ASSAY_TRAIN_SETTINGS_ALWAYS(X) ASSAY_TRAIN_SETTINGS_MORE(X)
+
+#ifdef __cplusplus
+}
+#endif
+#endif
