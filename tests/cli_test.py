@@ -329,6 +329,42 @@ class Data(Packed):
         self.assertIn("webdataset", self.refused(2, "pack", table, self.dir / "x.beton",
                                                  "--from=parquet").err)
 
+    def test_lds(self):
+        """Noise with a bright square whose place says the class: 400 + 40 images as idx files."""
+        state, data = 1, self.dir / "idx"
+        data.mkdir()
+        for name, rows in (("train", 400), ("t10k", 40)):
+            pixels, labels = bytearray(), bytes(i % 4 for i in range(rows))
+            for label in labels:
+                image = bytearray(28 * 28)
+                for i in range(28 * 28):
+                    state = (1103515245 * state + 12345) % 2**31
+                    image[i] = state >> 24
+                for y in range(8):
+                    at = (4 + 12 * (label // 2) + y) * 28 + 4 + 12 * (label % 2)
+                    image[at:at + 8] = bytes(v + 90 for v in image[at:at + 8])
+                pixels += image
+            (data / f"{name}-images-idx3-ubyte").write_bytes(
+                struct.pack(">4I", 0x803, rows, 28, 28) + pixels)
+            (data / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, rows) + labels)
+        keep = self.dir / "truth"
+        told = [json.loads(self.good("lds", data, "--protocol=toy", "--methods=kernel,grad-dot", "--models=1,2",
+                                     "--keep", keep, f"-j{j}", "--json").out) for j in (1, 2)]
+        self.assertEqual((told[0]["models"], told[0]["truth_kept"], told[1]["truth_kept"]), (48, False, True))
+        self.assertTrue(0 < told[0]["ceiling"] <= 1)
+        self.assertEqual([(m["method"], m["models"], m["centre"]) for m in told[0]["methods"]],
+                         [(m, n, "matched") for m in ("kernel", "grad-dot") for n in (1, 2)])
+        for one, other in zip(told[0]["methods"], told[1]["methods"]):
+            self.assertTrue(one["ci"][0] < one["lds"] < one["ci"][1])
+            self.assertEqual({**one, "seconds": 0}, {**other, "seconds": 0})  # whatever the threads
+        only = json.loads(self.good("lds", data, "--protocol=toy", "--truth-only", "--keep", keep, "--json").out)
+        self.assertEqual((list(only)[-2:], only["methods"]), (["models", "seconds"], []))
+        self.assertIn("ceiling", self.good("lds", data, "--protocol=toy", "--methods=kernel", "--keep", keep).out)
+        self.assertIn("toy", self.refused(2, "lds", data, "--protocol=z").err)
+        self.assertIn("kernel", self.refused(2, "lds", data, "--methods=astrology").err)
+        self.assertIn("2000", self.refused(3, "lds", data, "--methods=kernel").err)
+        self.assertIn("1,5,10", self.refused(2, "lds", data, "--models=5,1").err)
+
     def test_export(self):
         folder, shards = self.dir / "exported", self.dir / "shards"
         done = self.good("export", self.beton, folder)

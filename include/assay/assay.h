@@ -2,6 +2,7 @@
 #ifndef ASSAY_ASSAY_H
 #define ASSAY_ASSAY_H
 
+#include <assay/attribute.h>
 #include <assay/audit.h>
 #include <assay/base.h>
 #include <assay/bench.h>

@@ -21,6 +21,8 @@ enum rng_stream {
     RNG_ORDER_DRAW = 18,   /* weighted draws */
     RNG_PACK = 20,
     RNG_BENCH = 21, /* data to measure on */
+    RNG_LDS_TRUTH = 40, /* subsets whose models are the truth */
+    RNG_LDS_FIT = 41,   /* subsets that settings are chosen on */
     RNG_TRANSFORM = 1000, /* + the transform's place in the pipeline */
     RNG_DROPOUT = 1 << 20 /* + the node's index */
 };

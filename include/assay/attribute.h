@@ -1,0 +1,59 @@
+/* attribute: which training examples made a model say this, and how far to believe it. */
+#ifndef ASSAY_ATTRIBUTE_H
+#define ASSAY_ATTRIBUTE_H
+
+#include <assay/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct assay_lds_options {
+    size_t struct_size;
+    const char *protocol;  /**< a name; NULL: "a" */
+    const char *methods;   /**< names with commas between; NULL: all */
+    const char *models;    /**< sizes of the ensembles, with commas between; NULL: "1" */
+    const char *centre;    /**< "matched" (NULL): trained for as many steps as the truth's
+                                models; "full": for as many epochs */
+    int truth_only;        /**< train and judge the truth, attribute nothing */
+    const char *keep;      /**< a folder that keeps the truth's margins for the next time;
+                                NULL: nothing is kept */
+    double damping;        /**< of EK-FAC, over the mean eigenvalue; 0: 1 */
+    double ridge;          /**< of kernels, over the mean diagonal; 0: 1 */
+    double from;           /**< share of a run that replay leaves out, at its beginning;
+                                negative: 0.25 */
+    int dim;               /**< of projections; 0: 4096 */
+    const char *projector; /**< NULL: "sjlt" */
+    int rounds;            /**< of the bootstrap; negative: none; 0: 200 */
+    uint64_t seed;
+} assay_lds_options;
+#define ASSAY_LDS_OPTIONS_INIT                                                           \
+    { .struct_size = sizeof(assay_lds_options), .from = -1 }
+
+/** The linear datamodelling score of methods of attribution (Park et al. 2023, TRAK,
+ *  section 2): models are trained on random subsets of the training rows, their margins
+ * on test rows are compared, by Spearman's correlation over subsets, with the sums of
+ * scores over each subset. Beside each score: a bootstrap interval over subsets and
+ * targets, the noise ceiling, null controls, the spread over attribution seeds, and the
+ * cost with the training of the attributed models in it.
+ *  @param source  a .beton file, or anything that can be packed
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors NOTFOUND (protocol, method), INVALID, SHAPE (too few rows), UNSUPPORTED (a
+ *  method that can't treat the model), NUMERIC, NOMEM, NOSPC, CANCELLED
+ *  @threads uses the context's; but for times the result does not depend on how many
+ *  @cost protocol "a": 480 models of 109,386 parameters, 300 steps each, and the methods
+ */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_lds(assay_ctx *ctx,
+                                                  const char *source,
+                                                  const assay_lds_options *options,
+                                                  char **json);
+
+/** Methods by index, for help texts. @threads safe */
+ASSAY_API size_t assay_attribution_count(void);
+ASSAY_API const char *assay_attribution_name(size_t i);
+ASSAY_API const char *assay_attribution_summary(size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

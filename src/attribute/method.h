@@ -1,0 +1,55 @@
+/* Methods of attribution: one file each under attribute/methods, all of which turn a
+ * trained model into scores of training rows for targets. Positive: training on the row
+ * raises the target's margin. */
+#ifndef ATTRIBUTE_METHOD_H
+#define ATTRIBUTE_METHOD_H
+
+#include "attribute/study.h"
+
+/* A model to attribute by: a run of the study that has been trained. */
+typedef struct att_member {
+    const att_study *study;
+    const att_run *run;
+    float *params; /* where the run ended; not changed */
+} att_member;
+
+/* What the methods can be told. Each reads what concerns it. */
+typedef struct att_settings {
+    double damping; /* over the mean eigenvalue of all layers together */
+    double ridge;   /* over the mean diagonal of the kernel */
+    double from;    /* share of the run, at its beginning, that replay leaves out */
+    int dim;        /* of projections */
+    const char *projector; /* one of attribute/projectors */
+} att_settings;
+#define ATT_SETTINGS_INIT                                                                \
+    { .damping = 1, .ridge = 1, .from = .25, .dim = 4096, .projector = "sjlt" }
+
+/* Sums over the members of an ensemble. A score is the mean of `scores` over members,
+ * times the mean of `weight` where the method has one (TRAK's Q). */
+typedef struct att_sum {
+    float *scores; /* [n_rows, n_targets], added to */
+    float *weight; /* [n_rows], added to; methods that do not weigh leave it alone */
+} att_sum;
+
+typedef struct att_method {
+    const char *name, *summary;
+    bool weighs;
+    /* Adds one member's scores. SHAPE, UNSUPPORTED (an op it can't treat), NUMERIC,
+     * NOMEM, CANCELLED. Uses the context's threads; bytes do not depend on how many. */
+    assay_status (*score)(att_sum *sum, const att_member *m, const att_settings *o);
+} att_method;
+
+size_t att_method_count(void);
+const att_method *att_method_at(size_t i);
+const att_method *att_method_find(const char *name); /* NULL if there is none */
+
+/** The ensemble's scores from its sums: out [n_rows, n_targets].
+ *  @errors NUMERIC if one is not finite: scores are never silently NaN */
+ASSAY_MUST_CHECK assay_status att_sum_finish(float *out,
+                                             const att_sum *sum,
+                                             const att_method *method,
+                                             int members,
+                                             size_t n_rows,
+                                             size_t n_targets);
+
+#endif
