@@ -125,7 +125,7 @@ static assay_status fit(study *s, uint64_t seed) {
         s->job[m] = (train_job){
             .rows = rows, .n_rows = n, .seed = seed * 1000 + m, .result = &s->model[m]};
     }
-    const train_data data = {&s->pixels, s->given, &s->card};
+    const train_data data = {.pixels = &s->pixels, .labels = s->given, .card = &s->card};
     ASSAY_TRY(train_fleet(s->ctx, &data, &s->recipe, s->job, members));
 done:
     return status;

@@ -4,8 +4,7 @@
 #include <math.h>
 
 const batches_kind *batches_kind_of(const train_data *data) {
-    (void)data;
-    return &batches_of_pixels;
+    return data->text ? &batches_of_tokens : &batches_of_pixels;
 }
 
 int batches_size(const train_recipe *recipe, size_t n_rows) {

@@ -47,7 +47,7 @@ struct batches {
     void *state;        /* the kind's own */
 };
 
-extern const batches_kind batches_of_pixels;
+extern const batches_kind batches_of_pixels, batches_of_tokens;
 
 /* The kind of a set. */
 const batches_kind *batches_kind_of(const train_data *data);

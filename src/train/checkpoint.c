@@ -7,11 +7,12 @@
 #include "file/atomic.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS = 3, NAME_BYTES = NN_MAX_NAME + 16 };
+enum { METRICS = 5, NAME_BYTES = NN_MAX_NAME + 16 };
 
 static void state_name(char out[NAME_BYTES], const char *state, const char *param) {
     (void)snprintf(out, NAME_BYTES, "%s.%s", state, param);
@@ -44,10 +45,11 @@ assay_status checkpoint_save(const checkpoint *c, assay_ctx *ctx, const char *pa
     state_tensors(c->graph, c->weights, tensor);
     optimizer_tensors(c, tensor + weights, name);
     for (int e = 0; e < c->done; e++) {
-        uint8_t *row = rows + (size_t)e * METRICS * 8;
-        le_f64_put(row, c->metrics[e].loss);
-        le_f64_put(row + 8, c->metrics[e].accuracy);
-        le_f64_put(row + 16, c->metrics[e].rate);
+        const epoch_metrics *m = &c->metrics[e];
+        const double value[METRICS] = {m->loss, m->accuracy, m->rate, m->val_loss,
+                                       m->val_accuracy};
+        for (size_t i = 0; i < METRICS; i++)
+            le_f64_put(rows + ((size_t)e * METRICS + i) * 8, value[i]);
     }
     tensor[n - 1] = (st_tensor){.name = "metrics",
                                 .dtype = ASSAY_F64,
@@ -114,7 +116,8 @@ static assay_status read_all(checkpoint *c, const st_file *f, int done_epochs) {
     for (int e = 0; e < done_epochs; e++) {
         const uint8_t *row = (const uint8_t *)t.data + (size_t)e * METRICS * 8;
         c->metrics[e] =
-            (epoch_metrics){le_f64_get(row), le_f64_get(row + 8), le_f64_get(row + 16)};
+            (epoch_metrics){le_f64_get(row), le_f64_get(row + 8), le_f64_get(row + 16),
+                            le_f64_get(row + 24), le_f64_get(row + 32)};
     }
 done:
     return status;
@@ -151,6 +154,10 @@ metrics_write(assay_ctx *ctx, const char *path, const epoch_metrics *m, int epoc
         json_kint(&j, "epoch", e + 1);
         json_knum(&j, "loss", m[e].loss);
         json_knum(&j, "accuracy", m[e].accuracy);
+        if (!isnan(m[e].val_loss)) {
+            json_knum(&j, "val_loss", m[e].val_loss);
+            json_knum(&j, "val_accuracy", m[e].val_accuracy);
+        }
         json_knum(&j, "lr", m[e].rate);
         json_obj_end(&j);
         buf_str(&text, "\n");

@@ -1,7 +1,7 @@
 /* The state of an unfinished run after a whole number of epochs: a .safetensors with the
  * weights under their own names, each state vector of the optimizer as "<state>.<name>"
  * ("velocity.conv1.weight"), the steps it took in the metadata, and the metrics so far as
- * "metrics" [epochs, 3] f64. Whoever continues from it arrives at the same bytes. */
+ * "metrics" [epochs, 5] f64. Whoever continues from it arrives at the same bytes. */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
@@ -9,8 +9,9 @@
 
 /* What one epoch is remembered by. */
 typedef struct epoch_metrics {
-    double loss, accuracy,
-        rate; /* means over the training rows seen; the last step's rate */
+    double loss, accuracy;         /* means over the training rows seen */
+    double rate;                   /* of the last step */
+    double val_loss, val_accuracy; /* on what is held out; NaN where nothing is */
 } epoch_metrics;
 
 typedef struct checkpoint {

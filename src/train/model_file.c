@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIDE = 4096, MAX_CLASSES = 1 << 20 };
+enum { MAX_SIDE = 4096, MAX_CLASSES = 1 << 20, MAX_CONTEXT = 1 << 16 };
 
 void model_card_free(model_card *c, assay_ctx *ctx) {
     for (int i = 0; c->class_name && i < c->classes; i++)
         mem_free(ctx, c->class_name[i]);
     mem_free(ctx, c->class_name);
+    tokenizer_destroy(c->tokens);
     *c = (model_card){0};
 }
 
@@ -23,6 +24,9 @@ assay_status model_card_copy(model_card *out, assay_ctx *ctx, const model_card *
     assay_status status = ASSAY_OK;
     *out = *from;
     out->class_name = NULL;
+    out->tokens = NULL;
+    if (from->tokens)
+        ASSAY_TRY(tokenizer_copy(&out->tokens, ctx, from->tokens));
     if (!from->class_name)
         return ASSAY_OK;
     ASSAY_TRY(
@@ -33,6 +37,15 @@ done:
     if (status != ASSAY_OK)
         model_card_free(out, ctx);
     return status;
+}
+
+zoo_config model_card_config(const model_card *c, double smoothing) {
+    return (zoo_config){.classes = c->classes,
+                        .channels = c->channels,
+                        .height = c->size,
+                        .width = c->size,
+                        .smoothing = smoothing,
+                        .context = c->context};
 }
 
 void model_free(trained_model *m) {
@@ -65,42 +78,71 @@ static void names_json(buf *b, const model_card *c) {
     json_arr_end(&j);
 }
 
-assay_status model_save(const trained_model *m, const char *path) {
+enum { MOST_PAIRS = 16, VALUE = 64 };
+
+/* The metadata; texts that are made here are kept here. */
+typedef struct card_text {
+    st_pair pair[MOST_PAIRS];
+    char value[MOST_PAIRS][VALUE];
+    size_t count;
+    buf list; /* class names, or the vocabulary */
+} card_text;
+
+static void put(card_text *t, const char *key, const char *value) {
+    t->pair[t->count++] = (st_pair){key, value};
+}
+
+static void put_number(card_text *t, const char *key, double v) {
+    (void)snprintf(t->value[t->count], VALUE, "%.9g", v);
+    put(t, key, t->value[t->count]);
+}
+
+static void put_three(card_text *t, const char *key, const float v[3], int channels) {
+    three(t->value[t->count], v, channels);
+    put(t, key, t->value[t->count]);
+}
+
+static assay_status card_write(card_text *t, const trained_model *m) {
     assay_status status = ASSAY_OK;
     const model_card *c = &m->card;
+    put(t, "format", "pt"); /* whose names and layouts these are */
+    put(t, "assay.model", c->name);
+    if (c->tokens) {
+        ASSAY_TRY(tokenizer_write(c->tokens, &t->list));
+        put_number(t, "assay.context", c->context);
+        put_number(t, "assay.held_out", c->held_out);
+        put(t, "assay.tokens", t->list.data);
+    } else {
+        names_json(&t->list, c);
+        ASSAY_TRY(buf_check(&t->list));
+        put_number(t, "assay.size", c->size);
+        put_number(t, "assay.channels", c->channels);
+        put_number(t, "assay.classes", c->classes);
+        put_three(t, "assay.mean", c->mean, c->channels);
+        put_three(t, "assay.std", c->std, c->channels);
+        put(t, "assay.class_names", t->list.data);
+    }
+    put_number(t, "assay.label_smoothing", m->zoo.config.smoothing);
+    put(t, "assay.dataset_sha256", c->dataset_sha256);
+    put(t, "assay.recipe", c->recipe);
+    (void)snprintf(t->value[t->count], VALUE, "%llu", (unsigned long long)c->seed);
+    put(t, "assay.seed", t->value[t->count]);
+    put(t, "assay.key", c->key);
+done:
+    return status;
+}
+
+assay_status model_save(const trained_model *m, const char *path) {
+    assay_status status = ASSAY_OK;
     st_tensor *tensor = NULL;
-    buf names = buf_make(m->ctx);
-    char size[16], channels[16], classes[16], seed[24], smoothing[32], mean[64], std[64];
-    (void)snprintf(size, sizeof size, "%d", c->size);
-    (void)snprintf(channels, sizeof channels, "%d", c->channels);
-    (void)snprintf(classes, sizeof classes, "%d", c->classes);
-    (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
-    (void)snprintf(smoothing, sizeof smoothing, "%.9g", m->zoo.config.smoothing);
-    three(mean, c->mean, c->channels);
-    three(std, c->std, c->channels);
-    names_json(&names, c);
-    ASSAY_TRY(buf_check(&names));
-    const st_pair pairs[] = {
-        {"format", "pt"}, /* whose names and layouts these are */
-        {"assay.model", c->name},
-        {"assay.size", size},
-        {"assay.channels", channels},
-        {"assay.classes", classes},
-        {"assay.mean", mean},
-        {"assay.std", std},
-        {"assay.class_names", names.data},
-        {"assay.label_smoothing", smoothing},
-        {"assay.dataset_sha256", c->dataset_sha256},
-        {"assay.recipe", c->recipe},
-        {"assay.seed", seed},
-        {"assay.key", c->key},
-    };
+    card_text text = {.list = buf_make(m->ctx)};
+    ASSAY_TRY(card_write(&text, m));
     ASSAY_TRY(mem_new(m->ctx, &tensor, state_count(m->zoo.graph), sizeof *tensor));
     state_tensors(m->zoo.graph, &m->weights, tensor);
-    ASSAY_TRY(st_put(m->ctx, path, tensor, state_count(m->zoo.graph), pairs,
-                     sizeof pairs / sizeof *pairs));
+    ASSAY_TRY(
+        st_put(m->ctx, path, tensor, state_count(m->zoo.graph), text.pair, text.count));
 done:
-    buf_free(&names);
+    buf_free(&text.list);
     mem_free(m->ctx, tensor);
     return status;
 }
@@ -161,16 +203,16 @@ static assay_status floats_of(const st_file *f, const char *key, int n, float *o
     return ASSAY_OK;
 }
 
-static assay_status smoothing_of(const st_file *f, double *out) {
+/* A number from 0 to below 1. */
+static assay_status share_of(const st_file *f, const char *key, double *out) {
     const char *text;
-    assay_status status = text_of(f, "assay.label_smoothing", &text);
+    assay_status status = text_of(f, key, &text);
     if (status != ASSAY_OK)
         return status;
     char *end;
     *out = strtod(text, &end);
     if (end == text || *end || !(*out >= 0 && *out < 1))
-        return err_set(ASSAY_E_FORMAT,
-                       "'assay.label_smoothing' in the metadata is \"%.40s\"", text);
+        return err_set(ASSAY_E_FORMAT, "'%s' in the metadata is \"%.40s\"", key, text);
     return ASSAY_OK;
 }
 
@@ -193,18 +235,45 @@ done:
     return status;
 }
 
+static assay_status pixels_of(const st_file *f, assay_ctx *ctx, model_card *c) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(int_of(f, "assay.size", 1, MAX_SIDE, &c->size));
+    ASSAY_TRY(int_of(f, "assay.channels", 1, 3, &c->channels));
+    ASSAY_TRY(int_of(f, "assay.classes", 1, MAX_CLASSES, &c->classes));
+    ASSAY_TRY(floats_of(f, "assay.mean", c->channels, c->mean));
+    ASSAY_TRY(floats_of(f, "assay.std", c->channels, c->std));
+    for (int i = 0; i < c->channels; i++)
+        if (!(c->std[i] > 0))
+            ASSAY_FAIL(ASSAY_E_FORMAT, "'assay.std' in the metadata is not above 0");
+    ASSAY_TRY(names_of(f, ctx, c));
+done:
+    return status;
+}
+
+static assay_status tokens_of(const st_file *f, assay_ctx *ctx, model_card *c) {
+    assay_status status = ASSAY_OK;
+    const char *tokens;
+    ASSAY_TRY(int_of(f, "assay.context", 1, MAX_CONTEXT, &c->context));
+    ASSAY_TRY(share_of(f, "assay.held_out", &c->held_out));
+    ASSAY_TRY(text_of(f, "assay.tokens", &tokens));
+    ASSAY_TRY_AT(tokenizer_read(&c->tokens, ctx, tokens, strlen(tokens)),
+                 "'assay.tokens' in the metadata");
+    c->classes = tokenizer_count(c->tokens);
+done:
+    return status;
+}
+
 static assay_status
 card_of(const st_file *f, assay_ctx *ctx, model_card *c, double *smoothing) {
     assay_status status = ASSAY_OK;
     const char *seed;
     char *end;
     ASSAY_TRY(copy_of(f, "assay.model", c->name, sizeof c->name));
-    ASSAY_TRY(int_of(f, "assay.size", 1, MAX_SIDE, &c->size));
-    ASSAY_TRY(int_of(f, "assay.channels", 1, 3, &c->channels));
-    ASSAY_TRY(int_of(f, "assay.classes", 1, MAX_CLASSES, &c->classes));
-    ASSAY_TRY(floats_of(f, "assay.mean", c->channels, c->mean));
-    ASSAY_TRY(floats_of(f, "assay.std", c->channels, c->std));
-    ASSAY_TRY(smoothing_of(f, smoothing));
+    if (st_metadata(f, "assay.tokens"))
+        ASSAY_TRY(tokens_of(f, ctx, c));
+    else
+        ASSAY_TRY(pixels_of(f, ctx, c));
+    ASSAY_TRY(share_of(f, "assay.label_smoothing", smoothing));
     ASSAY_TRY(
         copy_of(f, "assay.dataset_sha256", c->dataset_sha256, sizeof c->dataset_sha256));
     ASSAY_TRY(copy_of(f, "assay.recipe", c->recipe, sizeof c->recipe));
@@ -213,10 +282,6 @@ card_of(const st_file *f, assay_ctx *ctx, model_card *c, double *smoothing) {
     c->seed = strtoull(seed, &end, 10);
     if (end == seed || *end)
         ASSAY_FAIL(ASSAY_E_FORMAT, "'assay.seed' in the metadata is \"%.40s\"", seed);
-    for (int i = 0; i < c->channels; i++)
-        if (!(c->std[i] > 0))
-            ASSAY_FAIL(ASSAY_E_FORMAT, "'assay.std' in the metadata is not above 0");
-    ASSAY_TRY(names_of(f, ctx, c));
 done:
     return status;
 }
@@ -239,11 +304,7 @@ assay_status model_load(trained_model *out, assay_ctx *ctx, const char *path) {
     *out = (trained_model){.ctx = ctx};
     ASSAY_TRY(st_open(&f, ctx, path));
     ASSAY_TRY_AT(card_of(f, ctx, &out->card, &smoothing), "%s", path);
-    const zoo_config config = {.classes = out->card.classes,
-                               .channels = out->card.channels,
-                               .height = out->card.size,
-                               .width = out->card.size,
-                               .smoothing = smoothing};
+    const zoo_config config = model_card_config(&out->card, smoothing);
     ASSAY_TRY_AT(zoo_build(&out->zoo, ctx, out->card.name, &config), "%s", path);
     ASSAY_TRY_AT(room_check(f, out->zoo.graph), "%s", path);
     ASSAY_TRY(nn_weights_create(&out->weights, ctx, out->zoo.graph, 0));

@@ -54,7 +54,8 @@ static inline toy *toy_make(assay_ctx *ctx, size_t n, const char *model) {
                            .classes = TOY_CLASSES,
                            .dataset_sha256 = "0123456789abcdef"};
     dataset_statistics(&t->pixels, n, t->card.mean, t->card.std);
-    t->data = (train_data){&t->pixels, t->labels, &t->card};
+    t->data = (train_data){
+        .pixels = &t->pixels, .labels = t->labels, .card = &t->card};
     assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
     o.model = model;
     o.epochs = 3;

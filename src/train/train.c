@@ -381,7 +381,8 @@ static assay_status training_phase(run *r) {
     key_make(r);
     ASSAY_TRY(jobs_make(r));
     ASSAY_TRY(run_write(r, false));
-    const train_data data = {&r->pixels, r->labels, &r->card};
+    const train_data data = {
+        .pixels = &r->pixels, .labels = r->labels, .card = &r->card};
     ASSAY_TRY(train_fleet(r->ctx, &data, &r->recipe, r->jobs, (size_t)r->models));
 done:
     return status;

@@ -176,12 +176,8 @@ done:
 static assay_status start(trainer *t) {
     assay_status status = ASSAY_OK;
     char *kernels = NULL;
-    const model_card *c = t->data->card;
-    const zoo_config config = {.classes = c->classes,
-                               .channels = c->channels,
-                               .height = c->size,
-                               .width = c->size,
-                               .smoothing = t->recipe->label_smoothing};
+    const zoo_config config =
+        model_card_config(t->data->card, t->recipe->label_smoothing);
     t->schedule = schedule_find(t->recipe->schedule);
     ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
     ASSAY_TRY(
@@ -264,6 +260,7 @@ done:
 static assay_status epoch(trainer *t) {
     assay_status status = ASSAY_OK;
     sums s = {0};
+    train_measure held;
     train_pace pace = {0};
     int64_t per_epoch = t->batches.count;
     ASSAY_TRY(batches_epoch(&t->batches, (uint32_t)t->done));
@@ -280,8 +277,10 @@ static assay_status epoch(trainer *t) {
         progress_add(t->ctx, b.n);
     }
     t->images += s.examples;
-    t->metrics[t->done] = (epoch_metrics){s.loss / (double)s.examples,
-                                          (double)s.right / (double)s.labels, pace.rate};
+    ASSAY_TRY(batches_measure(&t->batches, &t->model, &held));
+    t->metrics[t->done] =
+        (epoch_metrics){s.loss / (double)s.examples, (double)s.right / (double)s.labels,
+                        pace.rate, held.loss, held.accuracy};
     const nn_graph *g = t->model.zoo.graph;
     if (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
         !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g))) {

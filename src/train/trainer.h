@@ -6,6 +6,7 @@
 #include <assay/train.h>
 
 #include "data/load/feeder.h"
+#include "data/text/tokenizer.h"
 #include "train/settings.h"
 #include "zoo/zoo.h"
 
@@ -31,7 +32,8 @@ ASSAY_MUST_CHECK assay_status data_bears_flip(assay_ctx *ctx,
                                               uint64_t seed,
                                               bool *out);
 
-/* What a trained model needs besides weights; stored in its safetensors metadata. */
+/* What a trained model needs besides weights; stored in its safetensors metadata. Of a
+ * model of tokens `classes` is the vocabulary, and there are no pixels. */
 typedef struct model_card {
     char name[40]; /* zoo */
     int size, channels, classes;
@@ -42,11 +44,16 @@ typedef struct model_card {
                      version); "" if not made by a run */
     uint64_t seed;
     char **class_name; /* [classes], owned */
+    int context;       /* tokens of an example; 0: a model of pixels */
+    double held_out;   /* share of a text that is not trained on */
+    tokenizer *tokens; /* owned; NULL: a model of pixels */
 } model_card;
 ASSAY_MUST_CHECK assay_status model_card_copy(model_card *out,
                                               assay_ctx *ctx,
                                               const model_card *from);
 void model_card_free(model_card *c, assay_ctx *ctx);
+/* The zoo's config of such a model. */
+zoo_config model_card_config(const model_card *c, double smoothing);
 
 /* A model in memory: graph, weights, card. */
 typedef struct trained_model {
@@ -77,9 +84,11 @@ typedef struct train_job {
 } train_job;
 
 typedef struct train_data {
-    const npy_array *pixels; /* u8 [rows,H,W,C] */
-    const int32_t *labels;   /* [rows] */
-    const model_card *card;  /* size, channels, classes, mean, std, names, sha256 */
+    const npy_array *pixels;      /* u8 [rows,H,W,C] */
+    const int32_t *labels;        /* [rows] */
+    const model_card *card;       /* size, channels, classes, mean, std, names, sha256 */
+    const struct text_data *text; /* instead of pixels and labels; a job's rows are then
+                                     none, their number that of windows in an epoch */
 } train_data;
 
 /* Runs n jobs, one per core, shared read-only data. Jobs already finished are kept.

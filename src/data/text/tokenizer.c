@@ -209,6 +209,27 @@ assay_status tokenizer_train(tokenizer **out,
     return status == ASSAY_OK ? tokenizer_of_merges(out, ctx, merge, merges) : status;
 }
 
+assay_status tokenizer_copy(tokenizer **out, assay_ctx *ctx, const tokenizer *from) {
+    assay_status status = ASSAY_OK;
+    *out = NULL;
+    if (from->wish.kind == TOKENS_BYTE)
+        return tokenizer_of_bytes(out, ctx);
+    if (from->wish.kind == TOKENS_CHAR) {
+        uint32_t *character;
+        size_t n = (size_t)from->count;
+        ASSAY_TRY(mem_new(ctx, &character, n, sizeof *character));
+        memcpy(character, from->character, n * sizeof *character);
+        return tokenizer_of_characters(out, ctx, character, n);
+    }
+    token_pair *merge;
+    size_t n = (size_t)from->count - BYTES;
+    ASSAY_TRY(mem_new(ctx, &merge, n + 1, sizeof *merge));
+    memcpy(merge, from->merge, n * sizeof *merge);
+    return tokenizer_of_merges(out, ctx, merge, n);
+done:
+    return status;
+}
+
 int tokenizer_count(const tokenizer *t) {
     return t->count;
 }

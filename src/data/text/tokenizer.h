@@ -33,6 +33,9 @@ ASSAY_MUST_CHECK assay_status tokenizer_train(tokenizer **out,
                                               tokenizer_wish wish,
                                               const uint8_t *text,
                                               size_t bytes);
+ASSAY_MUST_CHECK assay_status tokenizer_copy(tokenizer **out,
+                                             assay_ctx *ctx,
+                                             const tokenizer *from);
 void tokenizer_destroy(tokenizer *t); /* accepts NULL */
 
 /* As JSON on one line, and back. FORMAT: everything in it is checked. */
