@@ -86,7 +86,8 @@ typedef struct assay_batch_column {
     const int64_t *lengths;      /**< [n] true lengths of ragged rows; else NULL */
 } assay_batch_column;
 
-/** A batch, valid until the next call of assay_loader_next, _epoch or _destroy. */
+/** A batch, valid until the next call of assay_loader_next, _wait, _epoch or _destroy,
+ * unless it is kept (assay_loader_keep). */
 typedef struct assay_batch {
     int n;                /**< 0: the epoch has ended */
     uint64_t place;       /**< of its first sample in the epoch's global order */
@@ -123,6 +124,26 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_loader_epoch(assay_loader *l,
  *  @errors FORMAT (damaged sample), IO, NOMEM, CANCELLED */
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_loader_next(assay_loader *l,
                                                           assay_batch *out);
+/** Waits until the next batch is made, so long at most: 1 when assay_loader_next will not
+ * wait any more (also at the epoch's end, behind a failure, and without threads, where it
+ * makes the batch itself), else 0. The batch before is given back, as by assay_loader_next,
+ * unless it was kept. */
+ASSAY_API int assay_loader_wait(assay_loader *l, uint64_t ns);
+
+/** A batch in the caller's hands. */
+typedef struct assay_kept assay_kept;
+/** Keeps the batch that assay_loader_next handed out last: all that it points to, but for
+ * the names of its columns, which are the loader's, stays as it is until
+ * assay_kept_release, whatever becomes of the loader. Nothing is copied: the loader goes
+ * on in other memory, and uses this again when it was released.
+ *  @param out  take; NULL on failure
+ *  @errors INVALID (there is no such batch, or it was kept before), NOMEM
+ *  @threads that of the loader   @cost memory of one more batch for each that is kept */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_loader_keep(assay_loader *l,
+                                                          assay_kept **out);
+/** Accepts NULL. @threads safe, also while the loader works; before the context's end */
+ASSAY_API void assay_kept_release(assay_kept *kept);
+
 /** Batches of this rank in an epoch. */
 ASSAY_API uint64_t assay_loader_batches(const assay_loader *l);
 /** Samples left out so far because they are damaged (options' skip_damaged). */

@@ -119,6 +119,7 @@ void assay_loader_destroy(assay_loader *l) {
     if (l == NULL)
         return;
     load_stop(l);
+    load_spares_leave(l->spares);
     load_close(l);
     mem_free(l->ctx, l->order);
     mem_free(l->ctx, l);
@@ -145,6 +146,7 @@ static assay_status begin(assay_loader *l, uint32_t epoch, uint64_t handed) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(ctx_check(l->ctx));
     load_halt(l);
+    l->shown = NULL;
     l->batches = 0; /* until all is well, there is none to take */
     l->failed = ASSAY_OK;
     l->taken = 0;
@@ -180,6 +182,7 @@ static assay_status fail(assay_loader *l, assay_status status) {
 assay_status assay_loader_next(assay_loader *l, assay_batch *out) {
     load_slot *s;
     *out = (assay_batch){0};
+    l->shown = NULL;
     if (l->failed != ASSAY_OK) {
         err_restore(&l->failure);
         return l->failed;
@@ -199,6 +202,7 @@ assay_status assay_loader_next(assay_loader *l, assay_batch *out) {
         l->batches_taken++;
         l->skipped += (uint64_t)s->left_out;
     } while (s->n == 0); /* all of it was damaged */
+    l->shown = s;
     *out = (assay_batch){.n = s->n,
                          .place = s->place,
                          .rows = s->rows,

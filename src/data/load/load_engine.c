@@ -108,7 +108,14 @@ static assay_status make_sync(assay_loader *l) {
         pthread_mutex_destroy(&l->lock);
         return err_set(ASSAY_E_NOMEM, "no condition for the loader's threads");
     }
-    if (pthread_cond_init(&l->ready, NULL) != 0) {
+    pthread_condattr_t monotonic; /* the clock of os_now_ns */
+    int made = pthread_condattr_init(&monotonic);
+    if (made == 0) {
+        (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        made = pthread_cond_init(&l->ready, &monotonic);
+        (void)pthread_condattr_destroy(&monotonic);
+    }
+    if (made != 0) {
         pthread_cond_destroy(&l->work);
         pthread_mutex_destroy(&l->lock);
         return err_set(ASSAY_E_NOMEM, "no condition for the loader's threads");
@@ -174,7 +181,7 @@ void load_stop(assay_loader *l) {
         l->sync_made = false;
     }
     for (int i = 0; l->ring != NULL && i < l->slots; i++)
-        load_slot_free(l, &l->ring[i]);
+        load_slot_free(l->ctx, l->outputs, &l->ring[i]);
     mem_free(l->ctx, l->ring);
     mem_free(l->ctx, l->worker);
     l->ring = NULL;
@@ -230,14 +237,19 @@ static load_slot *take_inline(assay_loader *l) {
     return s;
 }
 
+/* Gives the slot back that the consumer read. Lock held. */
+static void let_go(assay_loader *l) {
+    if (!l->holding)
+        return;
+    l->ring[(l->next_take - 1) % (uint64_t)l->slots].ready = false;
+    l->holding = false;
+    pthread_cond_broadcast(&l->work);
+}
+
 static load_slot *take_made(assay_loader *l) {
     pthread_mutex_lock(&l->lock);
     load_slot *s = &l->ring[l->next_take % (uint64_t)l->slots];
-    if (l->holding) {
-        l->ring[(l->next_take - 1) % (uint64_t)l->slots].ready = false;
-        l->holding = false;
-        pthread_cond_broadcast(&l->work);
-    }
+    let_go(l);
     if (!s->ready) {
         uint64_t began = os_now_ns();
         while (!s->ready)
@@ -254,4 +266,24 @@ load_slot *load_take(assay_loader *l) {
     if (l->next_take >= l->batches)
         return NULL;
     return l->threads > 0 ? take_made(l) : take_inline(l);
+}
+
+bool load_wait(assay_loader *l, uint64_t ns) {
+    if (l->threads == 0 || l->next_take >= l->batches)
+        return true;
+    pthread_mutex_lock(&l->lock);
+    load_slot *s = &l->ring[l->next_take % (uint64_t)l->slots];
+    let_go(l);
+    if (!s->ready && ns > 0) {
+        uint64_t began = os_now_ns(), end = began + ns, now = began;
+        while (!s->ready && now < end) {
+            struct timespec at = {(time_t)(end / 1000000000u), (long)(end % 1000000000u)};
+            (void)pthread_cond_timedwait(&l->ready, &l->lock, &at);
+            now = os_now_ns();
+        }
+        l->wait_consumer_ns += now - began;
+    }
+    bool ready = s->ready;
+    pthread_mutex_unlock(&l->lock);
+    return ready;
 }

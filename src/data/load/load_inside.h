@@ -5,6 +5,7 @@
  *   load_rows.c    chosen rows, the sampler, what will be read
  *   load_engine.c  threads, the ring of slots, who makes what next
  *   load_make.c    the samples of a chunk, the end of a batch
+ *   load_keep.c    batches that outlive the next one
  *
  * A batch is made in chunks of a few samples, so that all workers make the first one
  * together. A slot holds a batch on its way; batch b lies in slot b % slots. Chunks are
@@ -71,6 +72,23 @@ typedef struct load_worker {
     load_times now, shown; /* being made; as of the last chunk, behind the lock */
 } load_worker;
 
+/* A batch's memory out of its slot, in the caller's hands or waiting to be used again. */
+struct assay_kept {
+    struct load_spares *home;
+    struct assay_kept *next;
+    load_slot memory;
+};
+
+/* Memory that came back. Lives as long as the loader or any batch kept of it. */
+typedef struct load_spares {
+    assay_ctx *ctx;
+    pthread_mutex_t lock; /* guards what follows */
+    struct assay_kept *first;
+    int count, most; /* most 0: the loader is gone */
+    int users;       /* the loader, and the batches that are kept */
+    int outputs;
+} load_spares;
+
 struct assay_loader {
     assay_ctx *ctx;
     assay_load_options options;
@@ -94,6 +112,8 @@ struct assay_loader {
 
     load_slot *ring;
     int slots;
+    load_slot *shown;    /* whose batch the caller reads; NULL: none, or it was kept */
+    load_spares *spares; /* NULL: no batch was ever kept */
     load_worker *worker;
     int workers, threads; /* threads 0: inline, with worker[0] */
     bool sync_made;
@@ -146,11 +166,16 @@ ASSAY_MUST_CHECK assay_status load_unschedule(assay_loader *l);
 
 /* Memory of a slot for the plans as they are; keeps what it has where that is enough. */
 ASSAY_MUST_CHECK assay_status load_slot_fit(assay_loader *l, load_slot *s);
-void load_slot_free(assay_loader *l, load_slot *s);
+void load_slot_free(assay_ctx *ctx, int outputs, load_slot *s);
 /* Chunk `c` of the slot's batch. */
 ASSAY_MUST_CHECK assay_status load_make_chunk(load_worker *w, load_slot *s, int c);
 /* After the last chunk: leaves out damaged samples, gathers ragged outputs, mixes. */
 ASSAY_MUST_CHECK assay_status load_finish(load_worker *w, load_slot *s);
+
+/* ---- load_keep.c ---- */
+
+/* The loader's end: what was not kept is freed, and what is kept will be. */
+void load_spares_leave(load_spares *spares);
 
 /* ---- load_engine.c ---- */
 
@@ -164,5 +189,7 @@ void load_halt(assay_loader *l);
 void load_run(assay_loader *l, uint32_t epoch);
 /* The next batch's slot, finished; the one before is given back. NULL: the end. */
 load_slot *load_take(assay_loader *l);
+/* Whether that would not wait, tried for so long. */
+bool load_wait(assay_loader *l, uint64_t ns);
 
 #endif

@@ -55,19 +55,19 @@ done:
     return status;
 }
 
-void load_slot_free(assay_loader *l, load_slot *s) {
-    for (int o = 0; o < l->outputs; o++) {
+void load_slot_free(assay_ctx *ctx, int outputs, load_slot *s) {
+    for (int o = 0; o < outputs; o++) {
         if (s->data != NULL)
-            mem_free(l->ctx, s->data[o]);
+            mem_free(ctx, s->data[o]);
         if (s->lengths != NULL)
-            mem_free(l->ctx, s->lengths[o]);
+            mem_free(ctx, s->lengths[o]);
     }
-    mem_free(l->ctx, s->rows);
-    mem_free(l->ctx, s->bad);
-    mem_free(l->ctx, s->data);
-    mem_free(l->ctx, s->cap);
-    mem_free(l->ctx, s->lengths);
-    mem_free(l->ctx, s->column);
+    mem_free(ctx, s->rows);
+    mem_free(ctx, s->bad);
+    mem_free(ctx, s->data);
+    mem_free(ctx, s->cap);
+    mem_free(ctx, s->lengths);
+    mem_free(ctx, s->column);
     *s = (load_slot){0};
 }
 
