@@ -83,15 +83,16 @@ take_all(train_recipe *r, const assay_train_options *o, bool flip_ok) {
 static assay_status model_check(const char *name) {
     char names[320] = "";
     size_t used = 0;
-    const zoo_model_def *def = zoo_find(name);
-    if (def && def->tokens) {
+    zoo_name parsed;
+    assay_status status = zoo_name_parse(&parsed, name);
+    if (status == ASSAY_OK && parsed.def->tokens) {
         (void)err_set(ASSAY_E_UNSUPPORTED, "%s reads tokens, the dataset holds images",
                       name);
         err_help("choose a model of images, such as cnn");
         return ASSAY_E_UNSUPPORTED;
     }
-    if (def)
-        return ASSAY_OK;
+    if (status != ASSAY_E_NOTFOUND)
+        return status;
     for (size_t i = 0; i < zoo_count() && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
                                  zoo_at(i)->name);
@@ -121,7 +122,7 @@ assay_status train_recipe_make(train_recipe *out,
     if (strcmp(out->precision, "auto") ==
         0) /* settled here, so that the recipe says what was done */
         (void)snprintf(out->precision, sizeof out->precision, "%s",
-                       nn_bf16_pays() ? "bf16" : "f32");
+                       nn_bf16_pays() && !zoo_find(out->model)->f32 ? "bf16" : "f32");
 done:
     return status;
 }

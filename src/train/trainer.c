@@ -6,6 +6,7 @@
 #include "train/run_dir.h"
 #include "train/schedule.h"
 #include "train/state.h"
+#include "train/tiny.h"
 
 #include "base/hash.h"
 #include "nn/exec.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 /* Counts up when the same inputs would give other weights than before. */
-#define TRAIN_VERSION "assay train 1"
+#define TRAIN_VERSION "assay train 2"
 
 /* A run in progress. */
 typedef struct trainer {
@@ -28,6 +29,7 @@ typedef struct trainer {
     trained_model model;
     optimizer optimizer;
     nn_exec *exec;
+    tiny *tiny; /* takes the steps of a small chain of layers; then there is no exec */
     batches batches;
     float *seed; /* [batch] of the backward pass: 1/n each */
     epoch_metrics *metrics;
@@ -172,18 +174,9 @@ done:
     return status;
 }
 
-/* Everything a run needs; after it, steps allocate nothing. */
-static assay_status start(trainer *t) {
+static assay_status exec_start(trainer *t) {
     assay_status status = ASSAY_OK;
     char *kernels = NULL;
-    const zoo_config config =
-        model_card_config(t->data->card, t->recipe->label_smoothing);
-    t->schedule = schedule_find(t->recipe->schedule);
-    ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
-    ASSAY_TRY(
-        mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
-    ASSAY_TRY(weights_start(t));
-    ASSAY_TRY(batches_create(&t->batches, t->ctx, t->data, t->recipe, t->job));
     bool half = strcmp(t->recipe->precision, "bf16") == 0;
     if (t->job->dir)
         ASSAY_TRY(dir_path(&kernels, t->ctx, t->job->dir, RUN_KERNELS));
@@ -204,6 +197,27 @@ static assay_status start(trainer *t) {
         t->seed[i] = 1.0F / (float)t->batches.batch;
 done:
     mem_free(t->ctx, kernels);
+    return status;
+}
+
+/* Everything a run needs; after it, steps allocate nothing. */
+static assay_status start(trainer *t) {
+    assay_status status = ASSAY_OK;
+    const zoo_config config =
+        model_card_config(t->data->card, t->recipe->label_smoothing);
+    t->schedule = schedule_find(t->recipe->schedule);
+    ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
+    ASSAY_TRY(
+        mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
+    ASSAY_TRY(weights_start(t));
+    ASSAY_TRY(batches_create(&t->batches, t->ctx, t->data, t->recipe, t->job));
+    if (!t->job->wide && tiny_fits(t->recipe, &t->model.zoo))
+        ASSAY_TRY(tiny_create(&t->tiny, t->ctx, t->recipe, &t->model.zoo,
+                              t->batches.batch, t->model.weights.params,
+                              t->optimizer.state[0]));
+    else
+        ASSAY_TRY(exec_start(t));
+done:
     return status;
 }
 
@@ -235,20 +249,41 @@ static void feed(trainer *t, const train_batch *b) {
            (size_t)b->n * t->batches.labels * sizeof *b->labels);
 }
 
+static assay_status loss_add(sums *s, double loss, int n) {
+    if (!isfinite(loss))
+        return err_set(ASSAY_E_NUMERIC, "the loss is not finite");
+    s->loss += loss;
+    s->examples += n;
+    return ASSAY_OK;
+}
+
+static assay_status
+step_tiny(trainer *t, const train_batch *b, train_pace pace, sums *s) {
+    assay_status status = ASSAY_OK;
+    size_t right;
+    double loss;
+    ASSAY_TRY(tiny_step(t->tiny, b->inputs, b->labels, b->n, pace, &loss, &right));
+    ASSAY_TRY(loss_add(s, loss, b->n));
+    s->right += (int64_t)right;
+    s->labels += b->n;
+    t->optimizer.steps++;
+done:
+    return status;
+}
+
 /* Forward, backward, update. Adds to the sums of the epoch. */
 static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums *s) {
     assay_status status = ASSAY_OK;
     const zoo_model *z = &t->model.zoo;
+    if (t->tiny)
+        return step_tiny(t, b, pace, s);
     feed(t, b);
     ASSAY_TRY(nn_exec_forward(t->exec, b->n));
     const float *losses = nn_exec_value(t->exec, z->loss);
     double sum = 0;
     for (int i = 0; i < b->n; i++)
         sum += (double)losses[i];
-    if (!isfinite(sum))
-        ASSAY_FAIL(ASSAY_E_NUMERIC, "the loss is not finite");
-    s->loss += sum;
-    s->examples += b->n;
+    ASSAY_TRY(loss_add(s, sum, b->n));
     count_hits(s, nn_exec_value(t->exec, z->logits), b->labels,
                (size_t)b->n * t->batches.labels, z->config.classes);
     ASSAY_TRY(nn_exec_backward(t->exec, t->seed));
@@ -268,7 +303,8 @@ static assay_status epoch(trainer *t) {
         train_batch b;
         ASSAY_TRY(ctx_check(t->ctx));
         ASSAY_TRY(batches_next(&t->batches, &b));
-        nn_exec_set_step(t->exec, (uint64_t)(t->done * per_epoch + i));
+        if (t->exec)
+            nn_exec_set_step(t->exec, (uint64_t)(t->done * per_epoch + i));
         pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->done * per_epoch + i,
                                   t->recipe->epochs * per_epoch);
         pace.momentum = t->recipe->momentum;
@@ -277,6 +313,9 @@ static assay_status epoch(trainer *t) {
         progress_add(t->ctx, b.n);
     }
     t->images += s.examples;
+    if (t->tiny &&
+        (t->job->dir || t->batches.kind->measure || t->done + 1 == t->recipe->epochs))
+        tiny_store(t->tiny, t->model.weights.params, t->optimizer.state[0]);
     ASSAY_TRY(batches_measure(&t->batches, &t->model, &held));
     t->metrics[t->done] =
         (epoch_metrics){s.loss / (double)s.examples, (double)s.right / (double)s.labels,
@@ -315,6 +354,7 @@ done:
 static void trainer_end(trainer *t) {
     batches_destroy(&t->batches);
     nn_exec_destroy(t->exec);
+    tiny_destroy(t->tiny);
     optimizer_destroy(&t->optimizer);
     mem_free(t->ctx, t->seed);
     mem_free(t->ctx, t->metrics);

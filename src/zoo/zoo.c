@@ -23,11 +23,53 @@ const zoo_model_def *zoo_at(size_t i) {
     return models[i];
 }
 
-const zoo_model_def *zoo_find(const char *name) {
-    for (size_t i = 0; i < zoo_count(); i++)
-        if (strcmp(models[i]->name, name) == 0)
+/* The model whose name this is, or which it begins with before numbers. */
+static const zoo_model_def *begins_with(const char *name, const char **rest) {
+    for (size_t i = 0; i < zoo_count(); i++) {
+        size_t n = strlen(models[i]->name);
+        if (strncmp(models[i]->name, name, n) != 0)
+            continue;
+        *rest = name + n;
+        if (name[n] == '\0' || (models[i]->most_args > 0 && name[n] == '-'))
             return models[i];
+    }
     return NULL;
+}
+
+/* "-128" from *p on. */
+static bool number_read(int *out, const char **p) {
+    const char *c = *p + 1;
+    int64_t v = 0;
+    if (**p != '-' || *c < '0' || *c > '9')
+        return false;
+    for (; *c >= '0' && *c <= '9' && v <= ZOO_MOST_WIDTH; c++)
+        v = 10 * v + (*c - '0');
+    *p = c;
+    *out = (int)v;
+    return v >= 1 && v <= ZOO_MOST_WIDTH;
+}
+
+assay_status zoo_name_parse(zoo_name *out, const char *name) {
+    const char *rest;
+    *out = (zoo_name){.def = begins_with(name, &rest)};
+    if (!out->def)
+        return err_set(ASSAY_E_NOTFOUND, "there is no model \"%.80s\"", name);
+    while (*rest) {
+        int v;
+        if (out->n_args == out->def->most_args || !number_read(&v, &rest)) {
+            (void)err_set(ASSAY_E_INVALID, "no model is made by \"%.80s\"", name);
+            err_help("up to %d widths from 1 to %d may follow %s: %s-128-64",
+                     out->def->most_args, ZOO_MOST_WIDTH, out->def->name, out->def->name);
+            return ASSAY_E_INVALID;
+        }
+        out->arg[out->n_args++] = v;
+    }
+    return ASSAY_OK;
+}
+
+const zoo_model_def *zoo_find(const char *name) {
+    zoo_name n;
+    return zoo_name_parse(&n, name) == ASSAY_OK ? n.def : NULL;
 }
 
 static assay_status unknown(assay_ctx *ctx, const char *name) {
@@ -74,12 +116,12 @@ done:
     return status;
 }
 
-assay_status zoo_build_def(zoo_model *out,
-                           assay_ctx *ctx,
-                           const zoo_model_def *def,
-                           const zoo_config *config) {
+static assay_status
+build(zoo_model *out, assay_ctx *ctx, const zoo_name *name, const zoo_config *config) {
     assay_status status = ASSAY_OK;
-    *out = (zoo_model){.name = def->name, .config = *config};
+    const zoo_model_def *def = name->def;
+    *out = (zoo_model){.name = def->name, .config = *config, .n_args = name->n_args};
+    memcpy(out->arg, name->arg, sizeof out->arg);
     ASSAY_TRY(config_check(def, config));
     ASSAY_TRY(nn_graph_create(&out->graph, ctx));
     ASSAY_TRY(add_inputs(out, def->tokens));
@@ -99,11 +141,21 @@ done:
     return status;
 }
 
+assay_status zoo_build_def(zoo_model *out,
+                           assay_ctx *ctx,
+                           const zoo_model_def *def,
+                           const zoo_config *config) {
+    return build(out, ctx, &(zoo_name){.def = def}, config);
+}
+
 assay_status
 zoo_build(zoo_model *out, assay_ctx *ctx, const char *name, const zoo_config *config) {
+    zoo_name n;
     *out = (zoo_model){0};
-    const zoo_model_def *def = zoo_find(name);
-    return def ? zoo_build_def(out, ctx, def, config) : unknown(ctx, name);
+    assay_status status = zoo_name_parse(&n, name);
+    if (status == ASSAY_E_NOTFOUND)
+        return unknown(ctx, name);
+    return status == ASSAY_OK ? build(out, ctx, &n, config) : status;
 }
 
 double zoo_step_flop(const zoo_model *m) {

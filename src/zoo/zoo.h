@@ -4,6 +4,8 @@
 
 #include "nn/graph.h"
 
+enum { ZOO_MOST_ARGS = 8, ZOO_MOST_WIDTH = 16384 };
+
 typedef struct zoo_config {
     int classes, channels, height, width;
     double smoothing; /* of the training loss */
@@ -18,6 +20,8 @@ typedef struct zoo_config {
 typedef struct zoo_model {
     const char *name; /* the zoo's, static */
     zoo_config config;
+    int arg[ZOO_MOST_ARGS]; /* numbers behind the name: "mlp-128-64" */
+    int n_args;
     nn_graph *graph;
     nn_value images; /* or tokens: what is fed */
     nn_value flat;   /* the same, flattened, where a layer did that */
@@ -33,6 +37,8 @@ typedef struct zoo_model_def {
     assay_status (*build)(zoo_model *m);
     bool tokens;    /* it reads tokens, not images */
     int least_side; /* of images; smaller ones are refused */
+    int most_args;  /* numbers that may follow its name, 1 to ZOO_MOST_WIDTH each */
+    bool f32;       /* it is too small for bf16 to pay */
     int64_t golden; /* parameters for 28x28x1 in 10 classes, or a context of 128 in 65 */
 } zoo_model_def;
 
@@ -52,5 +58,14 @@ void zoo_destroy(zoo_model *m); /* accepts a zeroed one */
 size_t zoo_count(void);
 const zoo_model_def *zoo_at(size_t i);
 const zoo_model_def *zoo_find(const char *name); /* NULL if there is none */
+
+/* A name taken apart: which model, and the numbers behind it. NOTFOUND without help;
+ * INVALID where the numbers are wrong. */
+typedef struct zoo_name {
+    const zoo_model_def *def;
+    int arg[ZOO_MOST_ARGS];
+    int n_args;
+} zoo_name;
+ASSAY_MUST_CHECK assay_status zoo_name_parse(zoo_name *out, const char *name);
 
 #endif

@@ -123,6 +123,41 @@ static void known_sizes(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Widths behind the name. */
+static void families(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    static const char *const wrong[] = {"mlp-",
+                                        "mlp-0",
+                                        "mlp--5",
+                                        "mlp-12x",
+                                        "mlp-99999999",
+                                        "mlp-16385",
+                                        "mlp-12-",
+                                        "mlp-1-1-1-1-1-1-1-1-1",
+                                        "mlp-18446744073709551617",
+                                        "mlp- 5"};
+    const zoo_config config = {10, 1, 28, 28, 0, 0};
+    zoo_model m = build(ctx, "mlp-128-64", 1, 28, 10);
+    assert_int_equal(nn_graph_param_floats(m.graph), zoo_find("mlp")->golden);
+    assert_true(has_param(m.graph, "fc2.weight", 2, 64));
+    zoo_destroy(&m);
+    m = build(ctx, "mlp-7", 1, 28, 10);
+    assert_int_equal(nn_graph_param_floats(m.graph), 784 * 7 + 7 + 7 * 10 + 10);
+    zoo_destroy(&m);
+    m = build(ctx, "mlp-1-1-1-1-1-1-1-1", 1, 28, 10);
+    zoo_destroy(&m);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_fails(ASSAY_E_INVALID, zoo_build(&m, ctx, wrong[i], &config));
+        assert_non_null(strstr(assay_last_error()->help, "mlp-128-64"));
+        assert_null(m.graph);
+        assert_null(zoo_find(wrong[i]));
+    }
+    assert_fails(ASSAY_E_NOTFOUND, zoo_build(&m, ctx, "cnn-3", &config));
+    assert_fails(ASSAY_E_NOTFOUND, zoo_build(&m, ctx, "mlpx", &config));
+    assay_ctx_destroy(ctx);
+}
+
 static void refusals(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
@@ -146,11 +181,9 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parameter_counts),
-        cmocka_unit_test(shapes),
-        cmocka_unit_test(names_are_those_of_pytorch),
-        cmocka_unit_test(known_sizes),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(parameter_counts), cmocka_unit_test(shapes),
+        cmocka_unit_test(families),         cmocka_unit_test(names_are_those_of_pytorch),
+        cmocka_unit_test(known_sizes),      cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
