@@ -1,4 +1,4 @@
-"""The numbers of PyTorch's that src/nn/state_dict_test.c and src/train/optimizers/adamw_test.c hold.
+"""The numbers of PyTorch's that src/nn/state_dict_test.c and src/train/optimizers/*_test.c hold.
 
 Run with a Python that has PyTorch and NumPy; prints C initialisers. Weights and inputs are
 made by the same rule there and here: number(stream, i)."""
@@ -58,7 +58,46 @@ def adamw():
     show("adamw", torch.cat([p.detach().flatten() for p in w]))
 
 
+def orthogonal(x, steps):
+    """Jordan's iteration (kellerjordan.github.io/posts/muon), here in float64."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    tall = x.size(0) > x.size(1)
+    x = x / (x.norm() + 1e-7)
+    x = x.T if tall else x
+    for _ in range(steps):
+        s = x @ x.T
+        x = a * x + (b * s + c * s @ s) @ x
+    return x.T if tall else x
+
+
+def muon(what, shapes, newton_steps, renorm, nesterov=True):
+    """Matrices as torch.optim.Muon steps them (adjust_lr_fn "original", float64 instead of
+    bfloat16), or as airbench94_muon.py does; the bias by torch.optim.SGD."""
+    w = [numbers(k, shape).double() for k, shape in enumerate(shapes)]
+    bias = torch.nn.Parameter(w[-1])
+    sgd = torch.optim.SGD([bias], lr=0.05, momentum=0.9, nesterov=nesterov)
+    v = [torch.zeros_like(m) for m in w]
+    for step in range(6):
+        g = [numbers(10 + 4 * step + k, shape).double() for k, shape in enumerate(shapes)]
+        for k in range(len(w) - 1):
+            rows = w[k].size(0)
+            v[k] = 0.9 * v[k] + g[k]
+            d = g[k] + 0.9 * v[k] if nesterov else v[k]
+            d = orthogonal(d.reshape(rows, -1), newton_steps)
+            ratio = d.size(0) / d.size(1)
+            if renorm:
+                w[k] = w[k] * rows**0.5 / w[k].norm()
+            w[k] = w[k] * (1 - 0.05 * 0.1)
+            w[k] = w[k] - 0.05 * (1 if renorm else max(1, ratio)**0.5) * d.reshape(shapes[k])
+        bias.grad = g[-1]
+        sgd.step()
+    show(what, torch.cat([m.flatten() for m in w[:-1]] + [bias.detach()]))
+
+
 torch.set_num_threads(1)
+muon_shapes = [(2, 3), (4, 1, 1, 2), (2,)]
+muon("muon, 5 steps", muon_shapes, 5, False)
+muon("muon, 3 steps, renorm, no Nesterov", muon_shapes, 3, True, False)
 for kind in (torch.float32, torch.float16, torch.bfloat16):
     state_dict(kind)
 adamw()

@@ -28,6 +28,7 @@ typedef struct assay_setting {
     double low, high;    /**< inclusive range of a number */
     const char *help;    /**< one phrase */
     const char *more;    /**< further sentences; NULL: none */
+    int rare;            /**< seldom needed: the help screen only names it */
 } assay_setting;
 
 /** All settings by index, for help texts and bindings. @threads safe */
@@ -69,16 +70,39 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
 
 /* Named where they are not as they are initially. */
 #define ASSAY_TRAIN_SETTINGS_MORE(X)                                                     \
-    X(CHOICE, optimizer, "optimizer", .initial = "sgd", .choices = "sgd|adamw",          \
-      .help = "how gradients move weights",                                              \
+    X(CHOICE, optimizer, "optimizer", .initial = "sgd",                                  \
+      .choices = "sgd|adamw|muon|muon-adamw", .help = "how gradients move weights",      \
       .more = "sgd: stochastic gradient descent with momentum. adamw: Adam with "        \
-              "decoupled weight decay.")                                                 \
-    X(SWITCH, nesterov, "nesterov", .initial = "on", .choices = "on|off",                \
+              "decoupled weight decay. muon: the momentum of a weight matrix is made "   \
+              "orthogonal; biases and norms take sgd's step, or adamw's.")               \
+    X(SWITCH, nesterov, "nesterov", .rare = 1, .initial = "on", .choices = "on|off",     \
       .help = "look ahead along the velocity")                                           \
-    X(SWITCH, decoupled, "decoupled", .initial = "off", .choices = "on|off",             \
+    X(SWITCH, decoupled, "decoupled", .rare = 1, .initial = "off", .choices = "on|off",  \
       .help = "let weight decay pass by the velocity",                                   \
       .more = "Weights then shrink by rate times decay beside the step (SGDW). adamw "   \
-              "always does so.")
+              "always does so.")                                                         \
+    X(INT, newton_steps, "newton-steps", .rare = 1, .value = "N", .initial = "5",        \
+      .low = 1, .high = 20, .help = "muon: iterations towards an orthogonal step")       \
+    X(SWITCH, renorm, "renorm", .rare = 1, .initial = "off", .choices = "on|off",        \
+      .help = "muon: keep each matrix at one norm",                                      \
+      .more = "Before a step a matrix of n rows is scaled to the norm sqrt(n); it then " \
+              "moves by the rate alone.")                                                \
+    X(DOUBLE, beta1, "beta1", .rare = 1, .value = "X", .initial = "0.9", .low = 0,       \
+      .high = 0.9999, .help = "adamw: share that the mean gradient keeps")               \
+    X(DOUBLE, beta2, "beta2", .rare = 1, .value = "X", .initial = "0.999", .low = 0,     \
+      .high = 0.999999, .help = "adamw: share that the mean square keeps")               \
+    X(DOUBLE, epsilon, "epsilon", .rare = 1, .value = "X", .initial = "1e-8", .low = 0,  \
+      .high = 1, .help = "adamw: added to the root of the mean square")                  \
+    X(LIST, group, "group", .value = "PATTERN:KEY=X",                                    \
+      .help = "train some parameters otherwise",                                         \
+      .more = "PATTERN is matched against parameters' names, as a shell does it; then "  \
+              "rate=X and decay=X multiply the learning rate and the weight decay, "     \
+              "epochs=N freezes them after so many, matrix=0 keeps muon away, with "     \
+              "commas between them. The last group that matches decides.")               \
+    X(LIST, freeze, "freeze", .value = "PATTERN",                                        \
+      .help = "leave parameters as they began")                                          \
+    X(DOUBLE, clip, "clip", .rare = 1, .value = "X", .initial = "0", .shown = "never",   \
+      .low = 0, .high = 1e9, .help = "longest gradient; a longer one is scaled down")
 
 #define ASSAY_TRAIN_SETTINGS(X)                                                          \
     ASSAY_TRAIN_SETTINGS_ALWAYS(X) ASSAY_TRAIN_SETTINGS_MORE(X)

@@ -40,6 +40,7 @@ typedef struct cli_option {
     const char *help;    /* one phrase, for the screen and the manual */
     const char *more;    /* further sentences for the manual; NULL: none */
     bool required;
+    bool rare;     /* seldom needed: the screen only names it, the manual tells */
     bool no_trace; /* leaves no trace in what is written; see cli_command_line */
 } cli_option;
 

@@ -75,6 +75,8 @@ void help_overview(text *t) {
 
 static void screen_options(text *t, const cli_option *table) {
     for (const cli_option *o = table; o->type != CLI_NONE; o++) {
+        if (o->rare)
+            continue;
         text_add(t, "  ");
         help_term(t, o);
         help_value(t, o);
@@ -94,6 +96,21 @@ static void screen_options(text *t, const cli_option *table) {
     }
 }
 
+/* The names of what only the manual tells. */
+static void screen_rare(text *t, const cli_option *table) {
+    text names = {0};
+    for (const cli_option *o = table; o->type != CLI_NONE; o++)
+        if (o->rare)
+            text_add(&names, "%s--%s", names.used ? " " : "", o->name);
+    if (names.used) {
+        text_add(t, "\nSeldom needed: ");
+        text_fill(t, text_str(&names), 15, HELP_WIDTH);
+        text_add(t, "\n");
+    }
+    t->failed |= names.failed;
+    text_free(&names);
+}
+
 void help_screen(text *t, const assay_verb *verb) {
     text_add(t, "%s\n\n", verb->summary);
     for (size_t i = 0; i < CLI_MAX_EXAMPLES && verb->examples[i].command; i++)
@@ -109,6 +126,7 @@ void help_screen(text *t, const assay_verb *verb) {
         text_add(t, "\n");
     }
     screen_options(t, verb->options);
+    screen_rare(t, verb->options);
     text also = {0};
     for (const cli_option *o = cli_common; o->type != CLI_NONE; o++) {
         if (o != cli_common)

@@ -20,10 +20,17 @@ typedef struct optimizer_options {
     bool decoupled;      /* decay shrinks weights beside the step, by rate * decay;
                             adamw always does */
     double beta1, beta2, epsilon; /* adamw */
+    int newton_steps; /* muon: of the iteration that makes a step orthogonal */
+    bool renorm;      /* muon: keeps each matrix at the norm of an orthogonal one */
+    const char *groups, *freeze; /* see param_rules.h; NULL: all alike */
+    int64_t epoch_steps;         /* in an epoch, where groups count epochs */
 } optimizer_options;
 /* PyTorch's numbers; the decay is for the caller to choose. */
 #define OPTIMIZER_OPTIONS_INIT                                                           \
-    { .name = "sgd", .nesterov = true, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }
+    {                                                                                    \
+        .name = "sgd", .nesterov = true, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8,  \
+        .newton_steps = 5                                                                \
+    }
 
 typedef struct optimizer_kind optimizer_kind;
 typedef struct optimizer_part optimizer_part;
@@ -37,10 +44,12 @@ typedef struct optimizer {
     size_t floats;
     optimizer_part *part;
     size_t n_parts;
-    int64_t steps; /* taken */
+    float *scratch; /* what the kind asks for */
+    int64_t steps;  /* taken */
 } optimizer;
 
-/* The graph is not kept. NOTFOUND names the kinds. */
+/* Graph and words are not kept. NOTFOUND names the kinds, INVALID what is wrong about the
+ * groups. */
 ASSAY_MUST_CHECK assay_status optimizer_create(optimizer *out,
                                                assay_ctx *ctx,
                                                const nn_graph *g,

@@ -8,7 +8,9 @@
 /* A stretch of the flat vector whose parameters are treated alike. */
 struct optimizer_part {
     size_t begin, count;
-    double decay;
+    double rate, decay; /* what the step's rate is multiplied by; the weight decay */
+    int64_t until;      /* steps that it learns for; 0: all */
+    size_t rows, cols;  /* of a matrix, which is a part of its own; else 0 */
 };
 
 struct optimizer_kind {
@@ -16,7 +18,12 @@ struct optimizer_kind {
     double rate, weight_decay; /* what a recipe starts from */
     /* Names of the vectors it keeps; NULL: no more. */
     const char *state[OPTIMIZER_STATES];
-    /* One part. w, g and each state[i] begin at the part. o->steps counts this step. */
+    /* Whether weights are stepped as matrices: [out, in * kernel]. */
+    bool matrices;
+    /* Floats of o->scratch that a part takes; NULL: none. */
+    size_t (*scratch)(const optimizer_part *part);
+    /* One part. pace has the part's own rate. w, g and each state[i] begin at the part.
+     * o->steps counts this step. */
     void (*step)(const optimizer *o,
                  const optimizer_part *part,
                  float *w,

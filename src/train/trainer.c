@@ -3,6 +3,7 @@
 
 #include "train/batches.h"
 #include "train/checkpoint.h"
+#include "train/clip.h"
 #include "train/run_dir.h"
 #include "train/schedule.h"
 #include "train/state.h"
@@ -158,6 +159,14 @@ static assay_status weights_start(trainer *t) {
     o.nesterov = t->recipe->nesterov;
     o.decoupled = t->recipe->decoupled;
     o.weight_decay = t->recipe->weight_decay;
+    o.newton_steps = t->recipe->newton_steps;
+    o.renorm = t->recipe->renorm;
+    o.beta1 = t->recipe->beta1;
+    o.beta2 = t->recipe->beta2;
+    o.epsilon = t->recipe->epsilon;
+    o.groups = t->recipe->group;
+    o.freeze = t->recipe->freeze;
+    o.epoch_steps = t->batches.count;
     ASSAY_TRY(optimizer_create(&t->optimizer, t->ctx, g, &o));
     if (t->checkpoint_path) {
         checkpoint c = checkpoint_of(t);
@@ -209,8 +218,8 @@ static assay_status start(trainer *t) {
     ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
     ASSAY_TRY(
         mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
-    ASSAY_TRY(weights_start(t));
     ASSAY_TRY(batches_create(&t->batches, t->ctx, t->data, t->recipe, t->job));
+    ASSAY_TRY(weights_start(t));
     if (!t->job->wide && tiny_fits(t->recipe, &t->model.zoo))
         ASSAY_TRY(tiny_create(&t->tiny, t->ctx, t->recipe, &t->model.zoo,
                               t->batches.batch, t->model.weights.params,
@@ -287,6 +296,8 @@ static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums
     count_hits(s, nn_exec_value(t->exec, z->logits), b->labels,
                (size_t)b->n * t->batches.labels, z->config.classes);
     ASSAY_TRY(nn_exec_backward(t->exec, t->seed));
+    if (t->recipe->clip > 0)
+        (void)gradient_clip(nn_exec_grads(t->exec), t->optimizer.floats, t->recipe->clip);
     optimizer_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), pace);
 done:
     return status;
