@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static const att_recipe mlp_recipe = {
-    .epochs = 15, .batch = 50, .rate = .02, .momentum = .9, .hold = .5};
+#define MLP_RECIPE                                                                       \
+    { .epochs = 15, .batch = 50, .rate = .02, .momentum = .9, .hold = .5 }
 
 static const att_protocol protocols[] = {
     {.name = "a",
@@ -20,7 +20,7 @@ static const att_protocol protocols[] = {
      .subsets = 120,
      .seeds = 4,
      .fit_subsets = 60,
-     .recipe = mlp_recipe},
+     .recipe = MLP_RECIPE},
     {.name = "a25",
      .summary = "the same on quarters",
      .model = "mlp",
@@ -31,7 +31,7 @@ static const att_protocol protocols[] = {
      .subsets = 120,
      .seeds = 4,
      .fit_subsets = 60,
-     .recipe = mlp_recipe},
+     .recipe = MLP_RECIPE},
     {.name = "toy",
      .summary = "protocol a in small, for a first look and for tests",
      .model = "mlp",
@@ -42,7 +42,7 @@ static const att_protocol protocols[] = {
      .subsets = 24,
      .seeds = 2,
      .fit_subsets = 12,
-     .recipe = mlp_recipe},
+     .recipe = MLP_RECIPE},
 };
 
 assay_status
