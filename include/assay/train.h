@@ -48,11 +48,14 @@ typedef struct assay_train_result {
     double loss;            /**< mean cross-entropy on the test rows */
     double seconds, cpu_seconds, gflop;
     int members;
-    uint64_t train_rows, test_rows, excluded;
+    uint64_t train_rows, test_rows, excluded; /**< of a text: windows in an epoch, and
+                                                   in the part held out */
     int64_t parameters;
+    uint64_t train_tokens, test_tokens; /**< of a text; loss and accuracy are per token */
+    double bits_per_byte;               /**< the loss, in bits, per byte of the text */
 } assay_train_result;
 
-/** Trains into the folder `out`: model.safetensors (or member-<i>/model.safetensors),
+/** Trains into the folder `out` (a model of tokens on a text: a .txt file or a folder of them): model.safetensors (or member-<i>/model.safetensors),
  *  metrics.jsonl, run.json. Killed at any moment, the same call continues and gives the
  * same bytes.
  *  @errors INVALID, NOTFOUND, FORMAT, NUMERIC (loss not finite; the last good checkpoint
@@ -67,6 +70,8 @@ typedef struct assay_eval_result {
     double accuracy, loss;
     uint64_t rows;
     int members;
+    uint64_t tokens;      /**< of a text: that were predicted; 0: images */
+    double bits_per_byte; /**< of a text */
 } assay_eval_result;
 
 /** Evaluates a model file (.safetensors of ours) or a run folder (its members averaged)

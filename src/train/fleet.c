@@ -31,7 +31,7 @@ assay_status train_fleet(assay_ctx *ctx,
     int64_t images = 0;
     for (size_t i = 0; i < n; i++)
         images += train_images(recipe, jobs[i].n_rows);
-    progress_begin(ctx, "training", images, "images");
+    progress_begin(ctx, "training", images, data->text ? "windows" : "images");
     assay_status status = n == 1 && jobs[0].wide /* the threads are for its shards */
                               ? run(&f, 0, 0, 1)
                               : assay_parallel_for(ctx, n, 1, run, &f);

@@ -80,15 +80,17 @@ take_all(train_recipe *r, const assay_train_options *o, bool flip_ok) {
     return status == ASSAY_OK ? settings_set(r, o->settings) : status;
 }
 
-static assay_status model_check(const char *name) {
+static assay_status model_check(const char *name, bool tokens) {
     char names[320] = "";
     size_t used = 0;
     zoo_name parsed;
     assay_status status = zoo_name_parse(&parsed, name);
-    if (status == ASSAY_OK && parsed.def->tokens) {
-        (void)err_set(ASSAY_E_UNSUPPORTED, "%s reads tokens, the dataset holds images",
-                      name);
-        err_help("choose a model of images, such as cnn");
+    if (status == ASSAY_OK && parsed.def->tokens != tokens) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "%s reads %s", name,
+                      tokens ? "images, the source is a text"
+                             : "tokens, the dataset holds images");
+        err_help("choose a model of %s",
+                 tokens ? "tokens, such as gpt-tiny" : "images, such as cnn");
         return ASSAY_E_UNSUPPORTED;
     }
     if (status != ASSAY_E_NOTFOUND)
@@ -99,6 +101,13 @@ static assay_status model_check(const char *name) {
     (void)err_set(ASSAY_E_INVALID, "there is no model \"%.80s\"", name);
     err_help("choose from: %s", names);
     return ASSAY_E_INVALID;
+}
+
+/* Settled here, so that the recipe says what was done. */
+static void precision_settle(train_recipe *r) {
+    if (strcmp(r->precision, "auto") == 0)
+        (void)snprintf(r->precision, sizeof r->precision, "%s",
+                       nn_bf16_pays() && !zoo_find(r->model)->f32 ? "bf16" : "f32");
 }
 
 assay_status train_recipe_make(train_recipe *out,
@@ -112,18 +121,54 @@ assay_status train_recipe_make(train_recipe *out,
     ASSAY_TRY(take_all(&first, options, flip_ok));
     defaults(out, first.optimizer, train_rows, size);
     ASSAY_TRY(take_all(out, options, flip_ok));
-    ASSAY_TRY(model_check(out->model));
+    ASSAY_TRY(model_check(out->model, false));
     if (out->translate >= size) {
         (void)err_set(ASSAY_E_INVALID, "translate by %d pixels, of %d", out->translate,
                       size);
         err_help("give pixels, fewer than the training size");
         return ASSAY_E_INVALID;
     }
-    if (strcmp(out->precision, "auto") ==
-        0) /* settled here, so that the recipe says what was done */
-        (void)snprintf(out->precision, sizeof out->precision, "%s",
-                       nn_bf16_pays() && !zoo_find(out->model)->f32 ? "bf16" : "f32");
+    precision_settle(out);
 done:
+    return status;
+}
+
+/* As the small models of GPT's kind are trained. */
+static void text_defaults(train_recipe *r, const char *kind) {
+    settings_initial(r);
+    (void)snprintf(r->model, sizeof r->model, "gpt-tiny");
+    (void)snprintf(r->optimizer, sizeof r->optimizer, "%s", kind);
+    (void)snprintf(r->schedule, sizeof r->schedule, "cosine");
+    optimizer_usual(kind, &r->lr, &r->weight_decay);
+    if (strcmp(kind, "adamw") == 0)
+        r->weight_decay = 0.1;
+    r->beta2 = 0.99;
+    r->clip = 1;
+    r->momentum = 0.9;
+    r->epochs = EPOCHS;
+    r->batch = SMALL_BATCH;
+}
+
+assay_status train_recipe_make_text(train_recipe *out,
+                                    const assay_train_options *options) {
+    assay_status status = ASSAY_OK;
+    train_recipe first;
+    text_defaults(&first, "adamw");
+    ASSAY_TRY(take_all(&first, options, false));
+    text_defaults(out, first.optimizer);
+    ASSAY_TRY(take_all(out, options, false));
+    ASSAY_TRY(model_check(out->model, true));
+    precision_settle(out);
+done:
+    return status;
+}
+
+assay_status train_recipe_is_text(bool *out, const assay_train_options *options) {
+    train_recipe r;
+    settings_initial(&r);
+    assay_status status = take_all(&r, options, false);
+    const zoo_model_def *def = zoo_find(r.model);
+    *out = status == ASSAY_OK && def && def->tokens;
     return status;
 }
 

@@ -20,6 +20,10 @@ size_t text_bytes(const tokenizer *t, const uint16_t *token, size_t n) {
     return bytes;
 }
 
+double text_bits(double loss, size_t tokens, size_t bytes) {
+    return loss * (double)tokens / (double)bytes / log(2);
+}
+
 size_t text_windows(const text_data *d, int context) {
     return d->train.count ? (d->train.count - 1) / (size_t)context : 0;
 }

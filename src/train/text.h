@@ -30,4 +30,7 @@ ASSAY_MUST_CHECK assay_status text_measure(assay_ctx *ctx,
                                            size_t n,
                                            train_measure *out);
 
+/* A loss per token as bits per byte of the text. */
+double text_bits(double loss, size_t tokens, size_t bytes);
+
 #endif

@@ -2,7 +2,7 @@
  *
  * The folder is the checkpoint: each step below keeps what it finds done, so a run that
  * was stopped anywhere continues when the same call is made again. */
-#include "train/run.h"
+#include "train/train_run.h"
 
 #include "train/run_dir.h"
 
@@ -19,30 +19,6 @@
 #include <unistd.h>
 
 enum { MOST_MEMBERS = 999, MOST_SIZE = 512, LEAST_SIZE = 4 };
-
-enum timed { TIMED_DATA, TIMED_PIXELS, TIMED_TRAINING, TIMED_TEST, TIMED_PHASES };
-
-typedef struct run {
-    assay_ctx *ctx;
-    const char *source, *out;
-    assay_train_options o;
-    dataset *data;
-    npy_array pixels;
-    int32_t *labels; /* [rows] */
-    uint8_t *active; /* [train rows] that may be trained on */
-    uint32_t *train; /* the active rows */
-    uint32_t *test;
-    size_t n_train, n_test;
-    uint64_t excluded;
-    model_card card;
-    train_recipe recipe;
-    int models; /* 1, or the members */
-    char key[65];
-    train_job *jobs;
-    trained_model *model;
-    double seconds[TIMED_PHASES];
-    assay_train_result result;
-} run;
 
 /* ---- data ---- */
 
@@ -162,7 +138,8 @@ static void key_make(run *r) {
     hash_sha256_u64(&h, r->o.seed);
     hash_sha256_u64(&h, (uint64_t)r->models);
     hash_sha256_u64(&h, r->n_train);
-    hash_sha256_add(&h, r->active, (size_t)dataset_train_rows(r->data));
+    if (r->data)
+        hash_sha256_add(&h, r->active, (size_t)dataset_train_rows(r->data));
     hash_sha256_u64(&h, r->n_test);
     hash_sha256_end(&h, digest);
     hash_hex(r->key, digest);
@@ -193,8 +170,13 @@ static assay_status run_write(const run *r, bool finished) {
     json_kint(&j, "test_rows", (int64_t)r->n_test);
     json_kint(&j, "excluded", (int64_t)r->excluded);
     json_kint(&j, "classes", r->card.classes);
-    json_kint(&j, "size", r->card.size);
-    json_kint(&j, "channels", r->card.channels);
+    if (r->card.tokens) {
+        json_kint(&j, "train_tokens", (int64_t)r->text.train.count);
+        json_kint(&j, "test_tokens", (int64_t)r->text.held.count);
+    } else {
+        json_kint(&j, "size", r->card.size);
+        json_kint(&j, "channels", r->card.channels);
+    }
     json_obj_end(&j);
     if (finished) {
         json_kint(&j, "parameters", r->result.parameters);
@@ -204,6 +186,8 @@ static assay_status run_write(const run *r, bool finished) {
         json_knum(&j, "ensemble", r->result.accuracy);
         json_obj_end(&j);
         json_knum(&j, "loss", r->result.loss);
+        if (r->card.tokens)
+            json_knum(&j, "bits_per_byte", r->result.bits_per_byte);
     }
     json_obj_end(&j);
     buf_str(&text, "\n");
@@ -291,7 +275,7 @@ done:
     return status;
 }
 
-static assay_status test(run *r) {
+static assay_status test_pixels(run *r) {
     assay_status status = ASSAY_OK;
     verdicts v = {0};
     assay_train_result *out = &r->result;
@@ -302,6 +286,15 @@ static assay_status test(run *r) {
     progress_end(r->ctx);
     verdicts_measure(&v, r->test, r->labels, &out->accuracy, &out->accuracy_single,
                      &out->loss);
+done:
+    verdicts_free(&v);
+    return status;
+}
+
+static assay_status test(run *r) {
+    assay_status status = ASSAY_OK;
+    assay_train_result *out = &r->result;
+    ASSAY_TRY(r->card.tokens ? run_text_test(r) : test_pixels(r));
     out->members = r->o.members;
     out->train_rows = r->n_train;
     out->test_rows = r->n_test;
@@ -310,7 +303,6 @@ static assay_status test(run *r) {
     for (int m = 0; m < r->models; m++)
         out->gflop += r->jobs[m].gflop;
 done:
-    verdicts_free(&v);
     return status;
 }
 
@@ -357,6 +349,7 @@ static void run_free(run *r) {
     mem_free(r->ctx, r->active);
     mem_free(r->ctx, r->train);
     mem_free(r->ctx, r->test);
+    text_data_free(&r->text);
     model_card_free(&r->card, r->ctx);
     npy_close(&r->pixels);
     dataset_close(r->data);
@@ -376,13 +369,28 @@ static assay_status data_phase(run *r) {
     return status == ASSAY_OK ? rows_choose(r) : status;
 }
 
+/* A text is read, or a dataset opened and its pixels laid out. */
+static assay_status data_phases(run *r) {
+    assay_status status = ASSAY_OK;
+    bool text;
+    ASSAY_TRY(train_recipe_is_text(&text, &r->o));
+    if (text)
+        return timed(r, TIMED_DATA, run_text_open);
+    ASSAY_TRY(timed(r, TIMED_DATA, data_phase));
+    ASSAY_TRY(timed(r, TIMED_PIXELS, pixels_make));
+done:
+    return status;
+}
+
 static assay_status training_phase(run *r) {
     assay_status status = ASSAY_OK;
     key_make(r);
     ASSAY_TRY(jobs_make(r));
     ASSAY_TRY(run_write(r, false));
-    const train_data data = {
-        .pixels = &r->pixels, .labels = r->labels, .card = &r->card};
+    const train_data data = {.pixels = &r->pixels,
+                             .labels = r->labels,
+                             .card = &r->card,
+                             .text = r->card.tokens ? &r->text : NULL};
     ASSAY_TRY(train_fleet(r->ctx, &data, &r->recipe, r->jobs, (size_t)r->models));
 done:
     return status;
@@ -401,8 +409,7 @@ assay_status assay_train(assay_ctx *ctx,
     ASSAY_TRY(options_take(&r.o, sizeof r.o, options, "assay_train_options"));
     ASSAY_TRY(options_check(&r.o));
     r.models = r.o.members ? r.o.members : 1;
-    ASSAY_TRY(timed(&r, TIMED_DATA, data_phase));
-    ASSAY_TRY(timed(&r, TIMED_PIXELS, pixels_make));
+    ASSAY_TRY(data_phases(&r));
     ASSAY_TRY(timed(&r, TIMED_TRAINING, training_phase));
     ASSAY_TRY(timed(&r, TIMED_TEST, test));
     ASSAY_TRY(run_write(&r, true));

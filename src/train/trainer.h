@@ -18,6 +18,12 @@ ASSAY_MUST_CHECK assay_status train_recipe_make(train_recipe *out,
                                                 uint64_t train_rows,
                                                 int size,
                                                 bool flip_ok);
+/* The recipe for a text. */
+ASSAY_MUST_CHECK assay_status train_recipe_make_text(train_recipe *out,
+                                                     const assay_train_options *options);
+/* Whether the options ask for a model of tokens. */
+ASSAY_MUST_CHECK assay_status train_recipe_is_text(bool *out,
+                                                   const assay_train_options *options);
 /* Training size for a dataset: the median side up to 64; larger images are shrunk to 64,
  * or to 32 when there are very many. */
 int train_size_for(const dataset *d);

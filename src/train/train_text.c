@@ -1,0 +1,84 @@
+/* assay_train on a text: reading, cutting into tokens, and the test on what is held out.
+ */
+#include "train/train_run.h"
+
+#include "train/run_dir.h"
+
+#include "base/os.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static assay_status options_check(const run *r) {
+    const assay_train_options *o = &r->o;
+    const char *what = o->members   ? "an ensemble"
+                       : o->exclude ? "a list of excluded rows"
+                       : o->limit   ? "a limit of rows"
+                       : o->size    ? "a size of images"
+                                    : NULL;
+    if (!what)
+        return ASSAY_OK;
+    (void)err_set(ASSAY_E_UNSUPPORTED, "%s is not for texts", what);
+    err_help("leave that option out");
+    return ASSAY_E_UNSUPPORTED;
+}
+
+/* Characters are those of the whole text; byte pairs are learnt where training happens.
+ */
+static assay_status card_make(run *r, const corpus *c) {
+    assay_status status = ASSAY_OK;
+    tokenizer_wish wish;
+    model_card *card = &r->card;
+    ASSAY_TRY(tokenizer_wish_of(&wish, r->recipe.tokens));
+    size_t learn = wish.kind == TOKENS_BPE ? corpus_cut(c, r->recipe.held_out) : c->bytes;
+    ASSAY_TRY(tokenizer_train(&card->tokens, r->ctx, wish, c->text, learn));
+    card->classes = tokenizer_count(card->tokens);
+    card->context = r->recipe.context;
+    card->held_out = r->recipe.held_out;
+    card->seed = r->o.seed;
+    (void)snprintf(card->dataset_sha256, sizeof card->dataset_sha256, "%s", c->sha256);
+done:
+    return status;
+}
+
+assay_status run_text_open(run *r) {
+    assay_status status = ASSAY_OK;
+    corpus c = {0};
+    char *work = NULL;
+    ASSAY_TRY(train_recipe_make_text(&r->recipe, &r->o));
+    ASSAY_TRY(options_check(r));
+    if (!corpus_is(r->ctx, r->source) && os_is_dir(r->source)) {
+        (void)err_set(ASSAY_E_FORMAT, "%s reads a text, there is none", r->recipe.model);
+        err_help("give a text file, or a folder with .txt files");
+        ASSAY_TRY_AT(ASSAY_E_FORMAT, "%s", r->source);
+    }
+    ASSAY_TRY(corpus_read(&c, r->ctx, r->source));
+    ASSAY_TRY(dir_path(&work, r->ctx, r->out, "run"));
+    ASSAY_TRY(os_mkdirs(work));
+    ASSAY_TRY_AT(card_make(r, &c), "%s", r->source);
+    ASSAY_TRY_AT(text_data_make(&r->text, &c, r->card.tokens, r->recipe.held_out), "%s",
+                 r->source);
+    r->n_train = text_windows(&r->text, r->card.context);
+    r->n_test = r->text.held.count ? (r->text.held.count + (size_t)r->card.context - 2) /
+                                         (size_t)r->card.context
+                                   : 0;
+done:
+    corpus_free(&c);
+    mem_free(r->ctx, work);
+    return status;
+}
+
+assay_status run_text_test(run *r) {
+    assay_train_result *out = &r->result;
+    const token_list *held = &r->text.held;
+    train_measure m;
+    assay_status status =
+        text_measure(r->ctx, &r->model[0], held->token, held->count, &m);
+    out->train_tokens = r->text.train.count;
+    out->test_tokens = held->count;
+    out->accuracy = out->accuracy_single = isnan(m.loss) ? 0 : m.accuracy;
+    out->loss = isnan(m.loss) ? 0 : m.loss;
+    if (r->text.held_bytes)
+        out->bits_per_byte = text_bits(out->loss, held->count - 1, r->text.held_bytes);
+    return status;
+}
