@@ -333,6 +333,17 @@ nn_param_info nn_graph_buffer_at(const nn_graph *g, size_t i) {
     return info_of(&g->value[g->buffer[i]]);
 }
 
+/* The middle of kernel k of output k is 1, as PyTorch's dirac_ has it. */
+static void fill_dirac(float *to, const nn_shape *s) {
+    const int64_t area = s->dim[2] * s->dim[3];
+    const int64_t middle = s->dim[2] / 2 * s->dim[3] + s->dim[3] / 2;
+    for (int64_t k = 0; k < s->dim[0] && k < s->dim[1]; k++) {
+        float *kernels = to + k * s->dim[1] * area;
+        memset(kernels, 0, (size_t)(s->dim[1] * area) * sizeof *kernels);
+        kernels[k * area + middle] = 1.0f;
+    }
+}
+
 /* Kaiming's rules as PyTorch applies them (He et al. 2015, arXiv 1502.01852, eq. 10 for
  * ReLU): uniform in +-1/sqrt(fan_in) (PyTorch's default, a = sqrt(5)), normal with sd
  * sqrt(2/fan_in). A 1-d parameter (a bias) has no fan of its own: its length stands in.
@@ -348,6 +359,7 @@ static void fill_init(
         case NN_INIT_ONE:
             to[i] = 1.0f;
             break;
+        case NN_INIT_DIRAC:
         case NN_INIT_KAIMING_UNIFORM:
             to[i] = (float)((2 * rng_uniform(&r) - 1) / sqrt((double)fan));
             break;
@@ -361,6 +373,8 @@ static void fill_init(
             to[i] = 0.0f;
         }
     }
+    if (v->init == NN_INIT_DIRAC && v->shape.ndim == 4)
+        fill_dirac(to, &v->shape);
 }
 
 assay_status

@@ -63,6 +63,8 @@ assay_status bench_net_build(zoo_model *out, assay_ctx *ctx, const char *name, i
         }
     const zoo_model_def *def = zoo_find(name);
     if (def && def->tokens)
-        config = (zoo_config){.classes = VOCABULARY, .context = CONTEXT};
+        config = (zoo_config){.classes = def->sequences ? CLASSES : VOCABULARY,
+                              .context = CONTEXT,
+                              .vocabulary = VOCABULARY};
     return zoo_build(out, ctx, name, &config);
 }

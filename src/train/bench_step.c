@@ -61,19 +61,19 @@ static assay_status precision_take(bench *b) {
 static void feed(bench *b) {
     const zoo_config *c = &b->zoo.config;
     rng r = rng_at(b->o.seed, RNG_BENCH, 0, 0);
-    size_t rows = (size_t)b->o.batch, each = (size_t)c->context;
+    size_t rows = (size_t)b->o.batch;
     void *input = nn_exec_input(b->exec, b->zoo.images);
     int32_t *labels = nn_exec_input(b->exec, b->zoo.labels);
     if (!c->context) {
         size_t n = rows * (size_t)c->height * (size_t)c->width * (size_t)c->channels;
         for (size_t i = 0; i < n; i++)
             ((float *)input)[i] = (float)rng_normal(&r);
-        each = 1;
     } else {
-        for (size_t i = 0; i < rows * each; i++)
-            ((int32_t *)input)[i] = (int32_t)rng_below(&r, (uint64_t)c->classes);
+        uint64_t words = (uint64_t)zoo_vocabulary(&b->zoo);
+        for (size_t i = 0; i < rows * (size_t)c->context; i++)
+            ((int32_t *)input)[i] = (int32_t)rng_below(&r, words);
     }
-    for (size_t i = 0; i < rows * each; i++)
+    for (size_t i = 0; i < rows * zoo_labels_each(&b->zoo); i++)
         labels[i] = (int32_t)rng_below(&r, (uint64_t)c->classes);
 }
 

@@ -15,14 +15,14 @@ static assay_status make_data(gradient_check *c, uint64_t seed) {
     const zoo_config *z = &c->zoo.config;
     rng r = rng_at(seed, RNG_BENCH, 1, 0);
     size_t rows = (size_t)c->batch;
-    c->label_each = z->context ? (size_t)z->context : 1;
+    c->label_each = zoo_labels_each(&c->zoo);
     c->each = z->context ? (size_t)z->context
                          : (size_t)z->height * (size_t)z->width * (size_t)z->channels;
     ASSAY_TRY(mem_new(c->ctx, &c->labels, rows * c->label_each, sizeof *c->labels));
     if (z->context) {
         ASSAY_TRY(mem_new(c->ctx, &c->tokens, rows * c->each, sizeof *c->tokens));
         for (size_t i = 0; i < rows * c->each; i++)
-            c->tokens[i] = (int32_t)rng_below(&r, (uint64_t)z->classes);
+            c->tokens[i] = (int32_t)rng_below(&r, (uint64_t)zoo_vocabulary(&c->zoo));
     } else {
         ASSAY_TRY(mem_new(c->ctx, &c->images, rows * c->each, sizeof *c->images));
         for (size_t i = 0; i < rows * c->each; i++)

@@ -17,7 +17,8 @@ typedef struct model {
 } model;
 
 static void model_make(model *m) {
-    static const zoo_config config = {10, 1, 12, 12, 0.1, 0};
+    static const zoo_config config = {
+        .classes = 10, .channels = 1, .height = 12, .width = 12, .smoothing = 0.1};
     m->ctx = test_ctx(1);
     assert_ok(zoo_build(&m->zoo, m->ctx, "cnn", &config));
     assert_ok(nn_weights_create(&m->weights, m->ctx, m->zoo.graph, 3));

@@ -84,12 +84,13 @@ static assay_status unknown(assay_ctx *ctx, const char *name) {
 }
 
 static assay_status config_check(const zoo_model_def *def, const zoo_config *c) {
+    const int vocabulary = def->sequences ? c->vocabulary : c->classes;
     if (def->tokens)
-        return c->classes >= 1 && c->context >= 1
+        return c->classes >= 1 && vocabulary >= 1 && c->context >= 1
                    ? ASSAY_OK
                    : err_set(ASSAY_E_SHAPE,
                              "%s reads tokens: a vocabulary of %d, a context of %d",
-                             def->name, c->classes, c->context);
+                             def->name, vocabulary, c->context);
     if (c->classes < 1 || c->channels < 1 || c->height < 1 || c->width < 1)
         return err_set(ASSAY_E_SHAPE, "a model of %d classes on images of %d x %d x %d",
                        c->classes, c->height, c->width, c->channels);
@@ -100,7 +101,7 @@ static assay_status config_check(const zoo_model_def *def, const zoo_config *c) 
     return ASSAY_OK;
 }
 
-static assay_status add_inputs(zoo_model *m, bool tokens) {
+static assay_status add_inputs(zoo_model *m, bool tokens, bool sequences) {
     assay_status status = ASSAY_OK;
     const zoo_config *c = &m->config;
     const nn_shape line = {2, {0, c->context}}, one = {1, {0}};
@@ -110,8 +111,8 @@ static assay_status add_inputs(zoo_model *m, bool tokens) {
     else
         ASSAY_TRY(nn_graph_input(m->graph, "images", ASSAY_F32, images, &m->images));
     m->flat = m->images;
-    ASSAY_TRY(
-        nn_graph_input(m->graph, "labels", ASSAY_I32, tokens ? line : one, &m->labels));
+    ASSAY_TRY(nn_graph_input(m->graph, "labels", ASSAY_I32,
+                             tokens && !sequences ? line : one, &m->labels));
 done:
     return status;
 }
@@ -124,7 +125,7 @@ build(zoo_model *out, assay_ctx *ctx, const zoo_name *name, const zoo_config *co
     memcpy(out->arg, name->arg, sizeof out->arg);
     ASSAY_TRY(config_check(def, config));
     ASSAY_TRY(nn_graph_create(&out->graph, ctx));
-    ASSAY_TRY(add_inputs(out, def->tokens));
+    ASSAY_TRY(add_inputs(out, def->tokens, def->sequences));
     ASSAY_TRY(def->build(out));
     const nn_value heads[] = {out->logits, out->labels};
     const nn_attr smoothing = {.name = "smoothing", .f = config->smoothing};
@@ -160,6 +161,15 @@ zoo_build(zoo_model *out, assay_ctx *ctx, const char *name, const zoo_config *co
 
 double zoo_step_flop(const zoo_model *m) {
     return 3 * m->flop - m->flop_input;
+}
+
+size_t zoo_labels_each(const zoo_model *m) {
+    const nn_shape labels = nn_graph_shape(m->graph, m->labels);
+    return labels.ndim > 1 ? (size_t)labels.dim[1] : 1;
+}
+
+int zoo_vocabulary(const zoo_model *m) {
+    return m->config.vocabulary ? m->config.vocabulary : m->config.classes;
 }
 
 void zoo_destroy(zoo_model *m) {

@@ -9,14 +9,16 @@ enum { ZOO_MOST_ARGS = 8, ZOO_MOST_WIDTH = 16384 };
 typedef struct zoo_config {
     int classes, channels, height, width;
     double smoothing; /* of the training loss */
-    int context;      /* tokens of an example, for models that read tokens; `classes` is
-                         their vocabulary, and there are no pixels */
+    int context;      /* tokens of an example, for models that read tokens; there are no
+                         pixels then, and `classes` is the vocabulary ... */
+    int vocabulary;   /* ... but of models that classify sequences */
 } zoo_config;
 
 /* A built graph and the values everyone asks for; images [0,C,H,W] f32, labels [0] i32;
  * penultimate [0,F], logits [0,K], loss [0], margin [0]. A model of tokens reads tokens
  * [0,T] i32 instead (in `images`), and has labels [0,T] (-1: none), penultimate
- * [0,T,F], logits [0,T,K]; loss and margin are means over an example's tokens. */
+ * [0,T,F], logits [0,T,K]; loss and margin are means over an example's tokens. A model of
+ * sequences reads tokens, and the rest is as for images. */
 typedef struct zoo_model {
     const char *name; /* the zoo's, static */
     zoo_config config;
@@ -36,10 +38,12 @@ typedef struct zoo_model_def {
     /* Adds the layers from m->images on; sets penultimate and logits. SHAPE */
     assay_status (*build)(zoo_model *m);
     bool tokens;    /* it reads tokens, not images */
+    bool sequences; /* and gives them one label, not each its next */
     int least_side; /* of images; smaller ones are refused */
     int most_args;  /* numbers that may follow its name, 1 to ZOO_MOST_WIDTH each */
     bool f32;       /* it is too small for bf16 to pay */
-    int64_t golden; /* parameters for 28x28x1 in 10 classes, or a context of 128 in 65 */
+    int64_t golden; /* parameters for 28x28x1 in 10 classes, or a context of 128 in 65,
+                       or sequences of 128 out of 65 in 10 classes */
 } zoo_model_def;
 
 /* NOTFOUND lists the names. SHAPE when the image is too small. */
@@ -54,6 +58,9 @@ ASSAY_MUST_CHECK assay_status zoo_build_def(zoo_model *out,
                                             const zoo_config *config);
 /* Of one example's training step: forward, and backward to parameters and inputs. */
 double zoo_step_flop(const zoo_model *m);
+/* Labels of an example; how many different tokens a model of tokens reads. */
+size_t zoo_labels_each(const zoo_model *m);
+int zoo_vocabulary(const zoo_model *m);
 void zoo_destroy(zoo_model *m); /* accepts a zeroed one */
 size_t zoo_count(void);
 const zoo_model_def *zoo_at(size_t i);

@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-static const zoo_config config = {10, 1, 12, 12, 0.1, 0};
+static const zoo_config config = {
+    .classes = 10, .channels = 1, .height = 12, .width = 12, .smoothing = 0.1};
 
 enum form { PLAIN, NESTEROV, DECOUPLED };
 

@@ -54,6 +54,6 @@ const zoo_model_def assay_model_cnn = {
     .summary = "3x3 convolutions with batch norm, for 28 to 64 pixels a side",
     .build = build,
     .least_side = LEAST_SIDE,
-    .golden = 16 * 9 + 32 + 32 * 16 * 9 + 64 + 32 * 32 * 9 + 64 + 64 * 32 * 9 +
-                         128 + 64 * 64 * 9 + 128 + 64 * 10 + 10,
+    .golden = 16 * 9 + 32 + 32 * 16 * 9 + 64 + 32 * 32 * 9 + 64 + 64 * 32 * 9 + 128 +
+              64 * 64 * 9 + 128 + 64 * 10 + 10,
 };
