@@ -103,6 +103,15 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .help = "leave parameters as they began")                                          \
     X(DOUBLE, clip, "clip", .rare = 1, .value = "X", .initial = "0", .shown = "never",   \
       .low = 0, .high = 1e9, .help = "longest gradient; a longer one is scaled down")    \
+    X(DOUBLE, ema, "ema", .rare = 1, .value = "X", .initial = "0", .shown = "none",      \
+      .low = 0, .high = 0.999999, .help = "test and save an average of the weights",     \
+      .more = "X is the share that the average keeps in a step, such as 0.999; it is "   \
+              "less in the beginning.")                                                  \
+    X(INT, lookahead, "lookahead", .rare = 1, .value = "N", .initial = "0",              \
+      .shown = "none", .low = 0, .high = 10000,                                          \
+      .help = "return to an average after every N steps",                                \
+      .more = "The average keeps 0.95^N times the cube of the share of the run that is " \
+              "done: airbench's lookahead, with N = 5.")                                 \
     X(TEXT, tokens, "tokens", .value = "KIND", .initial = "byte",                        \
       .help = "what a text is cut into",                                                 \
       .more = "byte: its bytes. char: the characters (UTF-8) that occur in it. bpe:N: "  \

@@ -21,6 +21,8 @@ typedef struct simd_table {
     void (*f32_axpy)(float *y, float a, const float *x, size_t n);
     /* y += x */
     void (*f32_add)(float *y, const float *x, size_t n);
+    /* y += t (x - y) */
+    void (*f32_lerp)(float *y, const float *x, float t, size_t n);
     /* y *= a */
     void (*f32_scale)(float *y, float a, size_t n);
     /* A step of stochastic gradient descent with momentum, PyTorch's rule, dampening 0:

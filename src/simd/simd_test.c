@@ -48,6 +48,9 @@ static void run_axpy(const simd_table *t, inputs *io, size_t n) {
 static void run_add(const simd_table *t, inputs *io, size_t n) {
     t->f32_add(io->a + 1, io->b, n);
 }
+static void run_towards(const simd_table *t, inputs *io, size_t n) {
+    t->f32_lerp(io->a + 1, io->b + 1, 0.3f, n);
+}
 static void run_scale(const simd_table *t, inputs *io, size_t n) {
     t->f32_scale(io->a + 1, -1.7f, n);
 }
@@ -103,6 +106,7 @@ static const struct {
 } kernels[] = {
     {"axpy", run_axpy},
     {"add", run_add},
+    {"towards", run_towards},
     {"scale", run_scale},
     {"sgd", run_sgd},
     {"nesterov", run_nesterov},

@@ -14,36 +14,61 @@
 
 enum { METRICS = 5, NAME_BYTES = NN_MAX_NAME + 16 };
 
-static void state_name(char out[NAME_BYTES], const char *state, const char *param) {
-    (void)snprintf(out, NAME_BYTES, "%s.%s", state, param);
+/* One piece of what lies beside the weights, shaped like a parameter or a buffer. */
+typedef struct piece {
+    const char *of; /* the vector it belongs to */
+    nn_param_info info;
+    float *data;
+} piece;
+
+/* Piece i of the optimizer's state, then of further weights; false beyond. */
+static bool piece_at(const checkpoint *c, size_t i, piece *out) {
+    const optimizer *o = c->optimizer;
+    size_t params = nn_graph_param_count(c->graph);
+    size_t buffers = nn_graph_buffer_count(c->graph), both = params + buffers;
+    size_t states = params * (size_t)optimizer_states(o);
+    if (i < states) {
+        int state = (int)(i / params);
+        *out = (piece){.of = optimizer_state_name(o, state),
+                       .info = nn_graph_param_at(c->graph, i % params)};
+        out->data = o->state[state] + out->info.offset;
+        return true;
+    }
+    i -= states;
+    if (both == 0 || i / both >= CHECKPOINT_MORE || !c->more[i / both].weights)
+        return false;
+    const checkpoint_weights *w = &c->more[i / both];
+    i %= both;
+    out->of = w->name;
+    out->info = i < params ? nn_graph_param_at(c->graph, i)
+                           : nn_graph_buffer_at(c->graph, i - params);
+    out->data =
+        (i < params ? w->weights->params : w->weights->buffers) + out->info.offset;
+    return true;
 }
 
-/* Every state vector of the optimizer as tensors shaped like the parameters. */
-static void
-optimizer_tensors(const checkpoint *c, st_tensor *tensor, char (*name)[NAME_BYTES]) {
-    const optimizer *o = c->optimizer;
-    for (int s = 0; s < optimizer_states(o); s++)
-        for (size_t i = 0; i < nn_graph_param_count(c->graph); i++, tensor++, name++) {
-            nn_param_info p = nn_graph_param_at(c->graph, i);
-            state_name(*name, optimizer_state_name(o, s), p.name);
-            *tensor = state_tensor(&p, *name, o->state[s] + p.offset);
-        }
+static void piece_name(char out[NAME_BYTES], const piece *p) {
+    (void)snprintf(out, NAME_BYTES, "%s.%s", p->of, p->info.name);
 }
 
 assay_status checkpoint_save(const checkpoint *c, assay_ctx *ctx, const char *path) {
     assay_status status = ASSAY_OK;
-    size_t weights = state_count(c->graph);
-    size_t states =
-        nn_graph_param_count(c->graph) * (size_t)optimizer_states(c->optimizer);
-    size_t n = weights + states + 1;
+    piece p;
+    size_t weights = state_count(c->graph), pieces = 0;
+    while (piece_at(c, pieces, &p))
+        pieces++;
+    size_t n = weights + pieces + 1;
     st_tensor *tensor = NULL;
     char(*name)[NAME_BYTES] = NULL;
     uint8_t *rows = NULL;
     ASSAY_TRY(mem_new(ctx, &tensor, n, sizeof *tensor));
-    ASSAY_TRY(mem_new(ctx, &name, states + 1, sizeof *name));
+    ASSAY_TRY(mem_new(ctx, &name, pieces + 1, sizeof *name));
     ASSAY_TRY(mem_new(ctx, &rows, (size_t)c->done * METRICS + 1, 8));
     state_tensors(c->graph, c->weights, tensor);
-    optimizer_tensors(c, tensor + weights, name);
+    for (size_t i = 0; piece_at(c, i, &p); i++) {
+        piece_name(name[i], &p);
+        tensor[weights + i] = state_tensor(&p.info, name[i], p.data);
+    }
     for (int e = 0; e < c->done; e++) {
         const epoch_metrics *m = &c->metrics[e];
         const double value[METRICS] = {m->loss, m->accuracy, m->rate, m->val_loss,
@@ -85,21 +110,20 @@ static int epochs_of(const checkpoint *c, const st_file *f) {
     return *end || v < 1 || v > c->epochs ? 0 : (int)v;
 }
 
-static assay_status optimizer_read(checkpoint *c, const st_file *f) {
+static assay_status pieces_read(checkpoint *c, const st_file *f) {
     assay_status status = ASSAY_OK;
+    piece p;
     optimizer *o = c->optimizer;
     const char *steps = st_metadata(f, "assay.steps");
     char *end = NULL;
     o->steps = steps ? strtoll(steps, &end, 10) : 0;
     if (!steps || end == steps || *end || o->steps < 1)
         ASSAY_FAIL(ASSAY_E_FORMAT, "the optimizer's steps are not told");
-    for (int s = 0; s < optimizer_states(o); s++)
-        for (size_t i = 0; i < nn_graph_param_count(c->graph); i++) {
-            nn_param_info p = nn_graph_param_at(c->graph, i);
-            char name[NAME_BYTES];
-            state_name(name, optimizer_state_name(o, s), p.name);
-            ASSAY_TRY(state_read_one(f, &p, name, o->state[s] + p.offset));
-        }
+    for (size_t i = 0; piece_at(c, i, &p); i++) {
+        char name[NAME_BYTES];
+        piece_name(name, &p);
+        ASSAY_TRY(state_read_one(f, &p.info, name, p.data));
+    }
 done:
     return status;
 }
@@ -107,7 +131,7 @@ done:
 static assay_status read_all(checkpoint *c, const st_file *f, int done_epochs) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(state_read(f, c->graph, c->weights));
-    ASSAY_TRY(optimizer_read(c, f));
+    ASSAY_TRY(pieces_read(c, f));
     st_tensor t;
     ASSAY_TRY(st_find(f, "metrics", &t));
     if (t.dtype != ASSAY_F64 || t.bytes != (size_t)done_epochs * METRICS * 8)

@@ -1,6 +1,7 @@
 /* The state of an unfinished run after a whole number of epochs: a .safetensors with the
  * weights under their own names, each state vector of the optimizer as "<state>.<name>"
- * ("velocity.conv1.weight"), the steps it took in the metadata, and the metrics so far as
+ * ("velocity.conv1.weight"), the steps it took in the metadata, further
+ * weights likewise ("average.conv1.weight"), and the metrics so far as
  * "metrics" [epochs, 5] f64. Whoever continues from it arrives at the same bytes. */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
@@ -14,13 +15,22 @@ typedef struct epoch_metrics {
     double val_loss, val_accuracy; /* on what is held out; NaN where nothing is */
 } epoch_metrics;
 
+/* Further weights of the same graph, as "<name>.<parameter or buffer>". */
+typedef struct checkpoint_weights {
+    const char *name;
+    nn_weights *weights;
+} checkpoint_weights;
+
+enum { CHECKPOINT_MORE = 2 };
+
 typedef struct checkpoint {
     const nn_graph *graph; /* borrowed, like all below */
     nn_weights *weights;
     optimizer *optimizer;
-    const char *key;        /* of the run: see train_job_key */
-    epoch_metrics *metrics; /* [epochs] */
-    int epochs, done;       /* of the whole run; finished */
+    checkpoint_weights more[CHECKPOINT_MORE]; /* up to the first without weights */
+    const char *key;                          /* of the run: see train_job_key */
+    epoch_metrics *metrics;                   /* [epochs] */
+    int epochs, done;                         /* of the whole run; finished */
 } checkpoint;
 
 ASSAY_MUST_CHECK assay_status checkpoint_save(const checkpoint *c,

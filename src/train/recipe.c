@@ -103,6 +103,16 @@ static assay_status model_check(const char *name, bool tokens) {
     return ASSAY_E_INVALID;
 }
 
+/* What does not go together. */
+static assay_status together_check(const train_recipe *r) {
+    if (r->ema > 0 && r->lookahead > 0) {
+        (void)err_set(ASSAY_E_INVALID, "ema and lookahead both average the weights");
+        err_help("choose one of them");
+        return ASSAY_E_INVALID;
+    }
+    return ASSAY_OK;
+}
+
 /* Settled here, so that the recipe says what was done. */
 static void precision_settle(train_recipe *r) {
     if (strcmp(r->precision, "auto") == 0)
@@ -128,6 +138,7 @@ assay_status train_recipe_make(train_recipe *out,
         err_help("give pixels, fewer than the training size");
         return ASSAY_E_INVALID;
     }
+    ASSAY_TRY(together_check(out));
     precision_settle(out);
 done:
     return status;
@@ -158,6 +169,7 @@ assay_status train_recipe_make_text(train_recipe *out,
     text_defaults(out, first.optimizer);
     ASSAY_TRY(take_all(out, options, false));
     ASSAY_TRY(model_check(out->model, true));
+    ASSAY_TRY(together_check(out));
     precision_settle(out);
 done:
     return status;

@@ -1,6 +1,7 @@
 /* One model, from its initial weights or its last checkpoint to its model file. */
 #include "train/trainer.h"
 
+#include "train/average.h"
 #include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/clip.h"
@@ -29,6 +30,7 @@ typedef struct trainer {
     const train_schedule *schedule;
     trained_model model;
     optimizer optimizer;
+    average average; /* of the weights, where the recipe asks for one */
     nn_exec *exec;
     tiny *tiny; /* takes the steps of a small chain of layers; then there is no exec */
     batches batches;
@@ -141,7 +143,10 @@ static assay_status finished(trainer *t, bool *out) {
 }
 
 static checkpoint checkpoint_of(trainer *t) {
-    return (checkpoint){.graph = t->model.zoo.graph,
+    const checkpoint_weights kept = {"average",
+                                     average_on(&t->average) ? &t->average.kept : NULL};
+    return (checkpoint){.more = {kept},
+                        .graph = t->model.zoo.graph,
                         .weights = &t->model.weights,
                         .optimizer = &t->optimizer,
                         .key = t->model.card.key,
@@ -168,6 +173,10 @@ static assay_status weights_start(trainer *t) {
     o.freeze = t->recipe->freeze;
     o.epoch_steps = t->batches.count;
     ASSAY_TRY(optimizer_create(&t->optimizer, t->ctx, g, &o));
+    if (t->recipe->ema > 0 || t->recipe->lookahead > 0)
+        ASSAY_TRY(average_create(&t->average, t->ctx, g, &t->model.weights,
+                                 t->recipe->ema, t->recipe->lookahead,
+                                 t->recipe->epochs * t->batches.count));
     if (t->checkpoint_path) {
         checkpoint c = checkpoint_of(t);
         bool found;
@@ -177,6 +186,8 @@ static assay_status weights_start(trainer *t) {
             nn_weights_destroy(&t->model.weights, t->ctx);
             ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
             optimizer_reset(&t->optimizer);
+            if (average_on(&t->average))
+                average_reset(&t->average, &t->model.weights);
         }
     }
 done:
@@ -299,7 +310,19 @@ static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums
     if (t->recipe->clip > 0)
         (void)gradient_clip(nn_exec_grads(t->exec), t->optimizer.floats, t->recipe->clip);
     optimizer_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), pace);
+    if (average_on(&t->average))
+        average_step(&t->average, &t->model.weights, t->optimizer.steps);
 done:
+    return status;
+}
+
+/* On what is held out, with the weights that would be saved now. */
+static assay_status measure(trainer *t, train_measure *out) {
+    const nn_weights now = t->model.weights;
+    if (average_on(&t->average))
+        t->model.weights = t->average.kept;
+    assay_status status = batches_measure(&t->batches, &t->model, out);
+    t->model.weights = now;
     return status;
 }
 
@@ -327,7 +350,7 @@ static assay_status epoch(trainer *t) {
     if (t->tiny &&
         (t->job->dir || t->batches.kind->measure || t->done + 1 == t->recipe->epochs))
         tiny_store(t->tiny, t->model.weights.params, t->optimizer.state[0]);
-    ASSAY_TRY(batches_measure(&t->batches, &t->model, &held));
+    ASSAY_TRY(measure(t, &held));
     t->metrics[t->done] =
         (epoch_metrics){s.loss / (double)s.examples, (double)s.right / (double)s.labels,
                         pace.rate, held.loss, held.accuracy};
@@ -339,6 +362,8 @@ static assay_status epoch(trainer *t) {
         return ASSAY_E_NUMERIC;
     }
     t->done++;
+    if (t->done == t->recipe->epochs && average_on(&t->average))
+        average_take(&t->average, &t->model.weights);
 done:
     return status;
 }
@@ -367,6 +392,7 @@ static void trainer_end(trainer *t) {
     nn_exec_destroy(t->exec);
     tiny_destroy(t->tiny);
     optimizer_destroy(&t->optimizer);
+    average_destroy(&t->average);
     mem_free(t->ctx, t->seed);
     mem_free(t->ctx, t->metrics);
     mem_free(t->ctx, t->model_path);

@@ -1,0 +1,90 @@
+/* Whatever a recipe asks for, a run that is killed at random moments and continued ends
+ * with the bytes of one that was left alone. */
+#include "train/testing.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROWS = 96, EPOCHS = 8, KILLS = 4 };
+
+static const char *const settings[] = {
+    "optimizer=sgd decoupled=on nesterov=off",
+    "optimizer=adamw clip=0.5",
+    "optimizer=muon newton-steps=3 renorm=on lookahead=2 group=*bias:rate=8,decay=1",
+    "optimizer=muon-adamw ema=0.9 group=*:epochs=4 freeze=fc*",
+};
+
+static assay_status run_in(assay_ctx *ctx, toy *t, const char *dir) {
+    train_job job = {
+        .dir = dir, .rows = t->rows, .n_rows = t->n, .seed = 5, .identity = "toy"};
+    return train_one(ctx, &t->data, &t->recipe, &job);
+}
+
+static void child_run(toy *t, const char *dir) {
+    assay_ctx_options o = ASSAY_CTX_OPTIONS_INIT;
+    o.threads = 1;
+    assay_ctx *ctx;
+    if (assay_ctx_create(&ctx, &o) != ASSAY_OK || run_in(ctx, t, dir) != ASSAY_OK)
+        _exit(1);
+    _exit(0);
+}
+
+/* Returns whether the child was still at it. */
+static bool run_and_kill(toy *t, const char *dir, uint64_t i) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        child_run(t, dir);
+    rng r = rng_at(2, RNG_TEST, 0, i);
+    const struct timespec pause = {.tv_nsec = 5000000 + (long)rng_below(&r, 150000000)};
+    (void)nanosleep(&pause, NULL);
+    (void)kill(child, SIGKILL);
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFSIGNALED(how) || WEXITSTATUS(how) == 0);
+    return WIFSIGNALED(how);
+}
+
+static void same_file(assay_ctx *ctx, const char *a, const char *b, const char *name) {
+    char x[700], y[700];
+    (void)snprintf(x, sizeof x, "%.600s/%s", a, name);
+    (void)snprintf(y, sizeof y, "%.600s/%s", b, name);
+    size_t n, m;
+    uint8_t *p = test_get(ctx, x, &n), *q = test_get(ctx, y, &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(p, q, n);
+    mem_free(ctx, p);
+    mem_free(ctx, q);
+}
+
+static void killed_and_continued(void **state) {
+    (void)state;
+    test_scratch s = test_scratch_begin();
+    int killed = 0;
+    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+        char want[600], got[600];
+        toy *t = toy_make(NULL, ROWS, "cnn");
+        assert_ok(settings_set(&t->recipe, settings[k]));
+        t->recipe.epochs = EPOCHS;
+        (void)snprintf(want, sizeof want, "%.500s/want-%zu", s.folder, k);
+        (void)snprintf(got, sizeof got, "%.500s/got-%zu", s.folder, k);
+        for (uint64_t i = 0; i < KILLS; i++)
+            killed += run_and_kill(t, got, k * KILLS + i);
+        assay_ctx *ctx = test_ctx(1);
+        assert_ok(run_in(ctx, t, got));
+        assert_ok(run_in(ctx, t, want));
+        same_file(ctx, want, got, "model.safetensors");
+        same_file(ctx, want, got, "metrics.jsonl");
+        assay_ctx_destroy(ctx);
+        toy_free(t);
+    }
+    assert_true(killed > 0);
+    test_scratch_end(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(killed_and_continued)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
