@@ -57,7 +57,7 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
     X(DOUBLE, weight_decay, "weight-decay", .value = "X", .shown = "the recipe's",       \
       .low = 0, .high = 1, .help = "of weights; biases and norms have none")             \
     X(DOUBLE, label_smoothing, "label-smoothing", .value = "X", .shown = "the recipe's", \
-      .low = 0, .high = 0.9999, .help = "share of the label given to all classes")       \
+      .low = 0, .high = 0.9999, .help = "share of a label for all classes")              \
     X(INT, translate, "translate", .value = "PIXELS", .shown = "the recipe's", .low = 0, \
       .high = 512, .help = "shift images at random, up to so far")                       \
     X(SWITCH, flip, "flip", .initial = "auto", .choices = "auto|on|off",                 \
@@ -112,13 +112,27 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .help = "return to an average after every N steps",                                \
       .more = "The average keeps 0.95^N times the cube of the share of the run that is " \
               "done: airbench's lookahead, with N = 5.")                                 \
+    X(CHOICE, edge, "edge", .rare = 1, .initial = "fill",                                \
+      .choices = "fill|repeat|reflect",                                                  \
+      .help = "what comes in where images are shifted",                                  \
+      .more = "Black, the edge's pixels repeated, or the image mirrored at its edge.")   \
+    X(SWITCH, alternate, "alternate", .rare = 1, .initial = "off", .choices = "on|off",  \
+      .help = "mirror each image in every other epoch",                                  \
+      .more = "Where images are mirrored at all: whether in the even or in the odd "     \
+              "epochs is drawn for each image.")                                         \
+    X(CHOICE, tta, "tta", .rare = 1, .initial = "auto",                                  \
+      .choices = "auto|none|mirror|mirror-shift",                                        \
+      .help = "views of an image that a test averages over",                             \
+      .more =                                                                            \
+          "The image, also its mirror, and both also shifted by a pixel up left and "    \
+          "down right. Automatic: the mirror where images were mirrored in training.")   \
     X(TEXT, tokens, "tokens", .value = "KIND", .initial = "byte",                        \
       .help = "what a text is cut into",                                                 \
       .more = "byte: its bytes. char: the characters (UTF-8) that occur in it. bpe:N: "  \
               "N tokens, learnt from it by joining the pairs that occur most.")          \
     X(INT, context, "context", .value = "N", .initial = "128", .low = 1, .high = 65536,  \
       .help = "tokens that a model of text sees at once")                                \
-    X(DOUBLE, held_out, "held-out", .value = "X", .initial = "0.1", .low = 0,            \
+    X(DOUBLE, held_out, "held-out", .rare = 1, .value = "X", .initial = "0.1", .low = 0, \
       .high = 0.9, .help = "share of a text's end that it is tested on")
 
 #define ASSAY_TRAIN_SETTINGS(X)                                                          \

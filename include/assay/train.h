@@ -32,8 +32,8 @@ typedef struct assay_train_options {
                          processor multiplies it faster; values and weights stay f32 */
     int no_resume;  /**< start over instead of continuing */
     int64_t limit;  /**< at most this many rows per split; 0: all */
-    const char *settings; /**< any settings of <assay/settings.h>, "name=value name=value";
-                               they win over the members above; NULL: none */
+    const char *settings; /**< any settings of <assay/settings.h>, "name=value
+                             name=value"; they win over the members above; NULL: none */
 } assay_train_options;
 #define ASSAY_TRAIN_OPTIONS_INIT                                                         \
     {                                                                                    \
@@ -55,9 +55,9 @@ typedef struct assay_train_result {
     double bits_per_byte;               /**< the loss, in bits, per byte of the text */
 } assay_train_result;
 
-/** Trains into the folder `out` (a model of tokens on a text: a .txt file or a folder of them): model.safetensors (or member-<i>/model.safetensors),
- *  metrics.jsonl, run.json. Killed at any moment, the same call continues and gives the
- * same bytes.
+/** Trains into the folder `out` (a model of tokens on a text: a .txt file or a folder of
+ * them): model.safetensors (or member-<i>/model.safetensors), metrics.jsonl, run.json.
+ * Killed at any moment, the same call continues and gives the same bytes.
  *  @errors INVALID, NOTFOUND, FORMAT, NUMERIC (loss not finite; the last good checkpoint
  * stays), NOSPC, NOMEM, CANCELLED   @threads uses the context's, one model per core */
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_train(assay_ctx *ctx,
@@ -83,6 +83,24 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval(assay_ctx *ctx,
                                                    const char *source,
                                                    const char *split,
                                                    assay_eval_result *result);
+
+typedef struct assay_eval_options {
+    size_t struct_size;
+    const char *split; /**< "test", "train" or "all"; NULL: test */
+    const char *tta;   /**< views of an image that are averaged over: "none", "mirror",
+                            "mirror-shift"; "auto" or NULL: those of the model's recipe */
+} assay_eval_options;
+#define ASSAY_EVAL_OPTIONS_INIT                                                          \
+    { .struct_size = sizeof(assay_eval_options) }
+
+/** The same with options. Views: the image, its mirror, and both shifted by a pixel (the
+ * weights of Jordan 2024, arXiv 2404.00498).
+ *  @errors as assay_eval; INVALID */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval_with(assay_ctx *ctx,
+                                                        const char *model,
+                                                        const char *source,
+                                                        const assay_eval_options *options,
+                                                        assay_eval_result *result);
 
 /** Writes a model file (.safetensors of ours) as ONNX (opset 17): input pixels from 0 to
  * 1, [batch, C, H, W], normalised by the file's first nodes; output "logits". Batch norm

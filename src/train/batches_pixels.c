@@ -35,6 +35,11 @@ static void key(hash_sha256 *h, const train_data *d, const train_job *job) {
         hash_sha256_u64(h, (uint64_t)d->labels[job->rows[i]] << 32 | job->rows[i]);
 }
 
+/* The place of a word among those of translate's argument. */
+static double edge_of(const train_recipe *r) {
+    return strcmp(r->edge, "repeat") == 0 ? 1 : strcmp(r->edge, "reflect") == 0 ? 2 : 0;
+}
+
 static assay_status start(batches *b, const train_recipe *recipe, const train_job *job) {
     const model_card *c = b->data->card;
     const feeder_source source = {.pixels = b->data->pixels,
@@ -45,9 +50,11 @@ static assay_status start(batches *b, const train_recipe *recipe, const train_jo
     feeder *f;
     int n = 0;
     if (recipe->translate > 0)
-        transforms[n++] = (feeder_transform){"translate", {recipe->translate}};
+        transforms[n++] =
+            (feeder_transform){"translate", {recipe->translate, edge_of(recipe)}};
     if (recipe->flip)
-        transforms[n++] = (feeder_transform){"flip", {0.5}};
+        transforms[n++] = recipe->alternate ? (feeder_transform){"alternating_flip", {0}}
+                                            : (feeder_transform){"flip", {0.5}};
     feeder_options o = {.batch = b->batch,
                         .order = FEEDER_RANDOM,
                         .seed = job->seed,

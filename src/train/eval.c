@@ -4,6 +4,7 @@
 #include "train/run_dir.h"
 
 #include "base/json.h"
+#include "base/options.h"
 #include "base/os.h"
 
 #include <stdio.h>
@@ -169,16 +170,35 @@ assay_status assay_eval(assay_ctx *ctx,
                         const char *source,
                         const char *split,
                         assay_eval_result *result) {
+    assay_eval_options o = ASSAY_EVAL_OPTIONS_INIT;
+    o.split = split;
+    return assay_eval_with(ctx, model, source, &o, result);
+}
+
+assay_status assay_eval_with(assay_ctx *ctx,
+                             const char *model,
+                             const char *source,
+                             const assay_eval_options *options,
+                             assay_eval_result *result) {
     assay_status status = ASSAY_OK;
+    assay_eval_options o = ASSAY_EVAL_OPTIONS_INIT;
+    predict_views views = VIEWS_PLAIN;
     evaluation e = {.ctx = ctx};
     verdicts v = {0};
     double single;
     *result = (assay_eval_result){0};
-    split = split ? split : "test";
+    ASSAY_TRY(options_take(&o, sizeof o, options, "assay_eval_options"));
+    const char *split = o.split ? o.split : "test";
+    bool given = o.tta && strcmp(o.tta, "auto") != 0;
     if (strcmp(split, "test") != 0 && strcmp(split, "train") != 0 &&
         strcmp(split, "all") != 0) {
         (void)err_set(ASSAY_E_INVALID, "there is no split \"%s\"", split);
         err_help("splits are: test, train, all");
+        return ASSAY_E_INVALID;
+    }
+    if (given && !predict_views_find(&views, o.tta)) {
+        (void)err_set(ASSAY_E_INVALID, "there are no views \"%.80s\"", o.tta);
+        err_help("choose from: auto, none, mirror, mirror-shift");
         return ASSAY_E_INVALID;
     }
     ASSAY_TRY(models_load(&e, model));
@@ -187,7 +207,8 @@ assay_status assay_eval(assay_ctx *ctx,
     ASSAY_TRY(verdicts_init(&v, ctx, e.n_rows, (size_t)e.model[0].card.classes));
     progress_begin(ctx, "testing", (int64_t)e.n_rows * e.models, "images");
     for (int m = 0; m < e.models; m++)
-        ASSAY_TRY(verdicts_add(&v, &e.model[m], &e.pixels, e.rows, e.labels));
+        ASSAY_TRY(verdicts_add(&v, &e.model[m], &e.pixels, e.rows, e.labels,
+                               given ? views : predict_views_of(&e.model[m].card)));
     progress_end(ctx);
     verdicts_measure(&v, e.rows, e.labels, &result->accuracy, &single, &result->loss);
     result->rows = e.n_rows;

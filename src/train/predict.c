@@ -12,9 +12,9 @@
 enum { CHUNK = 128 };
 
 typedef struct predict_worker {
-    nn_exec *exec;     /* made by the first chunk */
-    uint8_t *mirrored; /* one image */
-    float *other;      /* one row of logits */
+    nn_exec *exec;  /* made by the first chunk */
+    uint8_t *moved; /* one image */
+    float *other;   /* one row of logits */
 } predict_worker;
 
 typedef struct predict {
@@ -23,7 +23,7 @@ typedef struct predict {
     nn_weights weights; /* the model's; evaluation does not change them */
     const npy_array *pixels;
     const uint32_t *rows;
-    bool mirror;
+    predict_views views;
     float *logits, *penultimate;
     size_t each, features;
     float mean[3], inv_std[3]; /* in units of bytes */
@@ -46,7 +46,7 @@ static assay_status worker_ready(predict *p, predict_worker *w) {
                                .target = -1,
                                .dtype = ASSAY_F32,
                                .shards = 1};
-    ASSAY_TRY(mem_new(p->ctx, &w->mirrored, p->each, 1));
+    ASSAY_TRY(mem_new(p->ctx, &w->moved, p->each, 1));
     ASSAY_TRY(
         mem_new(p->ctx, &w->other, (size_t)p->model->card.classes, sizeof *w->other));
     ASSAY_TRY(nn_exec_create(&w->exec, p->ctx, p->model->zoo.graph, &p->weights, &o));
@@ -54,26 +54,81 @@ done:
     return status;
 }
 
-static const uint8_t *mirrored(const predict *p, const uint8_t *pixel, uint8_t *out) {
-    size_t side = (size_t)p->model->card.size, channels = (size_t)p->model->card.channels;
-    for (size_t y = 0; y < side; y++)
-        for (size_t x = 0; x < side; x++)
-            memcpy(out + (y * side + x) * channels,
-                   pixel + (y * side + side - 1 - x) * channels, channels);
+/* One way of showing an image: shifted, then mirrored. */
+typedef struct view {
+    int dx, dy;
+    bool mirror;
+    float weight;
+} view;
+
+/* The views of a kind, the plain image first; their weights add up to one. */
+static const struct {
+    const char *word;
+    int count;
+    view view[6];
+} kinds[] = {[VIEWS_PLAIN] = {"none", 1, {{0, 0, false, 1}}},
+             [VIEWS_MIRROR] = {"mirror", 2, {{0, 0, false, 0.5F}, {0, 0, true, 0.5F}}},
+             [VIEWS_MIRROR_SHIFT] = {"mirror-shift",
+                                     6,
+                                     {{0, 0, false, 0.25F},
+                                      {0, 0, true, 0.25F},
+                                      {-1, -1, false, 0.125F},
+                                      {-1, -1, true, 0.125F},
+                                      {1, 1, false, 0.125F},
+                                      {1, 1, true, 0.125F}}}};
+
+bool predict_views_find(predict_views *out, const char *word) {
+    for (int i = VIEWS_PLAIN; i <= VIEWS_MIRROR_SHIFT; i++) {
+        *out = (predict_views)i;
+        if (strcmp(kinds[i].word, word) == 0)
+            return true;
+    }
+    return false;
+}
+
+predict_views predict_views_of(const model_card *c) {
+    char word[32];
+    predict_views views;
+    if (setting_in_line(c->recipe, "tta", word, sizeof word) &&
+        predict_views_find(&views, word))
+        return views;
+    bool mirrors =
+        setting_in_line(c->recipe, "flip", word, sizeof word) && strcmp(word, "1") == 0;
+    return mirrors ? VIEWS_MIRROR : VIEWS_PLAIN;
+}
+
+/* The place in the image that is shown at `at`, reflected at the edges. */
+static size_t shown_at(int at, int side) {
+    at = at < 0 ? -at : at >= side ? 2 * (side - 1) - at : at;
+    return (size_t)(at < 0 ? 0 : at);
+}
+
+static const uint8_t *
+moved(const predict *p, const view *v, const uint8_t *pixel, uint8_t *out) {
+    int side = p->model->card.size;
+    size_t channels = (size_t)p->model->card.channels, row = (size_t)side * channels;
+    if (v->dx == 0 && v->dy == 0 && !v->mirror)
+        return pixel;
+    for (int y = 0; y < side; y++) {
+        const uint8_t *from = pixel + shown_at(y + v->dy, side) * row;
+        for (int x = 0; x < side; x++) {
+            size_t at = shown_at((v->mirror ? side - 1 - x : x) + v->dx, side);
+            memcpy(out + (size_t)y * row + (size_t)x * channels, from + at * channels,
+                   channels);
+        }
+    }
     return out;
 }
 
 static assay_status
-forward(predict *p, predict_worker *w, size_t begin, size_t end, bool mirror) {
+forward(predict *p, predict_worker *w, size_t begin, size_t end, const view *v) {
     const zoo_model *z = &p->model->zoo;
     size_t channels = (size_t)p->model->card.channels;
     float *images = nn_exec_input(w->exec, z->images);
     for (size_t i = begin; i < end; i++, images += p->each) {
         const uint8_t *pixel = p->pixels->data + (p->rows ? p->rows[i] : i) * p->each;
-        if (mirror)
-            pixel = mirrored(p, pixel, w->mirrored);
-        simd()->u8_normalize(images, pixel, p->each / channels, channels, p->mean,
-                             p->inv_std);
+        simd()->u8_normalize(images, moved(p, v, pixel, w->moved), p->each / channels,
+                             channels, p->mean, p->inv_std);
     }
     return nn_exec_forward(w->exec, (int)(end - begin));
 }
@@ -91,6 +146,22 @@ static void log_softmax(float *x, int n) {
         x[i] = (float)((double)x[i] - shift);
 }
 
+/* Adds the weighted log-probabilities of n rows to logits; the first view sets them. */
+static void add_view(float *logits,
+                     const float *said,
+                     size_t n,
+                     size_t classes,
+                     float weight,
+                     bool first,
+                     float *one) {
+    for (size_t i = 0; i < n; i++, logits += classes, said += classes) {
+        memcpy(one, said, classes * sizeof *one);
+        log_softmax(one, (int)classes);
+        for (size_t c = 0; c < classes; c++)
+            logits[c] = (first ? 0.0F : logits[c]) + weight * one[c];
+    }
+}
+
 static assay_status chunk(void *arg, int worker, size_t begin, size_t end) {
     assay_status status = ASSAY_OK;
     predict *p = arg;
@@ -99,23 +170,19 @@ static assay_status chunk(void *arg, int worker, size_t begin, size_t end) {
     size_t n = end - begin, classes = (size_t)p->model->card.classes;
     float *logits = p->logits + begin * classes;
     ASSAY_TRY(worker_ready(p, w));
-    ASSAY_TRY(forward(p, w, begin, end, false));
-    memcpy(logits, nn_exec_value(w->exec, z->logits), n * classes * sizeof *logits);
-    if (p->penultimate)
-        memcpy(p->penultimate + begin * p->features,
-               nn_exec_value(w->exec, z->penultimate), n * p->features * sizeof *logits);
-    if (p->mirror) {
-        ASSAY_TRY(forward(p, w, begin, end, true));
-        float *other = w->other;
+    int views = kinds[p->views].count;
+    for (int k = 0; k < views; k++) {
+        const view *v = &kinds[p->views].view[k];
+        ASSAY_TRY(forward(p, w, begin, end, v));
         const float *said = nn_exec_value(w->exec, z->logits);
-        for (size_t i = 0; i < n; i++) {
-            float *row = logits + i * classes;
-            memcpy(other, said + i * classes, classes * sizeof *other);
-            log_softmax(row, (int)classes);
-            log_softmax(other, (int)classes);
-            for (size_t c = 0; c < classes; c++)
-                row[c] = 0.5F * (row[c] + other[c]);
-        }
+        if (k == 0 && p->penultimate)
+            memcpy(p->penultimate + begin * p->features,
+                   nn_exec_value(w->exec, z->penultimate),
+                   n * p->features * sizeof *logits);
+        if (views == 1)
+            memcpy(logits, said, n * classes * sizeof *logits);
+        else
+            add_view(logits, said, n, classes, v->weight, k == 0, w->other);
     }
     progress_add(p->ctx, (int64_t)n);
 done:
@@ -127,7 +194,7 @@ assay_status train_predict(assay_ctx *ctx,
                            const npy_array *pixels,
                            const uint32_t *rows,
                            size_t n,
-                           bool mirror,
+                           predict_views views,
                            float *logits,
                            float *penultimate) {
     assay_status status = ASSAY_OK;
@@ -137,7 +204,7 @@ assay_status train_predict(assay_ctx *ctx,
                  .weights = m->weights,
                  .pixels = pixels,
                  .rows = rows,
-                 .mirror = mirror,
+                 .views = views,
                  .logits = logits,
                  .penultimate = penultimate,
                  .each = (size_t)c->size * (size_t)c->size * (size_t)c->channels,
@@ -160,7 +227,7 @@ assay_status train_predict(assay_ctx *ctx,
 done:
     for (size_t i = 0; p.worker && i < threads; i++) {
         nn_exec_destroy(p.worker[i].exec);
-        mem_free(ctx, p.worker[i].mirrored);
+        mem_free(ctx, p.worker[i].moved);
         mem_free(ctx, p.worker[i].other);
     }
     mem_free(ctx, p.worker);

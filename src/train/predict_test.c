@@ -125,6 +125,67 @@ static void mirror_averages(void **state) {
     end(&f);
 }
 
+/* Six views by hand, one plain judgement each: weights 1/4, 1/4 and four times 1/8. */
+static void shifts_average(void **state) {
+    (void)state;
+    enum { VIEWS = 6, LAST = TOY_SIDE - 1 };
+    static const int shift[VIEWS] = {0, 0, -1, -1, 1, 1};
+    fixture f = begin("cnn", 1);
+    uint8_t shown[VIEWS][TOY_SIDE][TOY_SIDE];
+    const uint8_t *source = f.t->pixels.data;
+    for (int v = 0; v < VIEWS; v++)
+        for (int y = 0; y < TOY_SIDE; y++)
+            for (int x = 0; x < TOY_SIDE; x++) {
+                int fy = abs(y + shift[v]), fx = abs((v % 2 ? LAST - x : x) + shift[v]);
+                fy = fy > LAST ? 2 * LAST - fy : fy;
+                fx = fx > LAST ? 2 * LAST - fx : fx;
+                shown[v][y][x] = source[fy * TOY_SIDE + fx];
+            }
+    const npy_array pixels = {.dtype = ASSAY_U8,
+                              .ndim = 4,
+                              .dim = {VIEWS, TOY_SIDE, TOY_SIDE, 1},
+                              .data = &shown[0][0][0],
+                              .bytes = sizeof shown};
+    float plain[VIEWS * TOY_CLASSES], mean[VIEWS * TOY_CLASSES];
+    double want[TOY_CLASSES] = {0};
+    assert_ok(train_predict(f.ctx, &f.m, &pixels, NULL, VIEWS, VIEWS_PLAIN, plain, NULL));
+    assert_ok(
+        train_predict(f.ctx, &f.m, &pixels, NULL, 1, VIEWS_MIRROR_SHIFT, mean, NULL));
+    for (int v = 0; v < VIEWS; v++) {
+        double z = 0;
+        for (int c = 0; c < TOY_CLASSES; c++)
+            z += exp((double)plain[v * TOY_CLASSES + c]);
+        for (int c = 0; c < TOY_CLASSES; c++)
+            want[c] +=
+                (v < 2 ? 0.25 : 0.125) * ((double)plain[v * TOY_CLASSES + c] - log(z));
+    }
+    for (int c = 0; c < TOY_CLASSES; c++)
+        assert_true(fabs((double)mean[c] - want[c]) < 1e-4);
+    end(&f);
+}
+
+/* The recipe's word, or what it was trained on. */
+static void views_of_a_card(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        predict_views views;
+    } cases[] = {
+        {"", VIEWS_PLAIN},
+        {"model=cnn flip=0", VIEWS_PLAIN},
+        {"model=cnn flip=1 translate=1", VIEWS_MIRROR},
+        {"flip=1 tta=none", VIEWS_PLAIN},
+        {"flip=0 tta=mirror-shift", VIEWS_MIRROR_SHIFT},
+        {"flip=1 tta=sideways", VIEWS_MIRROR},
+        {"noflip=1", VIEWS_PLAIN},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        model_card c = {.size = 1};
+        (void)snprintf(c.recipe, sizeof c.recipe, "%s", cases[i].line);
+        assert_int_equal(predict_views_of(&c), cases[i].views);
+    }
+}
+
 static void wrong_pixels(void **state) {
     (void)state;
     fixture f = begin("mlp", 1);
@@ -142,7 +203,8 @@ static void wrong_pixels(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns_and_tells), cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(rows_select),      cmocka_unit_test(mirror_averages),
+        cmocka_unit_test(rows_select),      cmocka_unit_test(shifts_average),
+        cmocka_unit_test(views_of_a_card),  cmocka_unit_test(mirror_averages),
         cmocka_unit_test(wrong_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

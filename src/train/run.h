@@ -24,7 +24,8 @@ ASSAY_MUST_CHECK assay_status verdicts_add(verdicts *v,
                                            const trained_model *m,
                                            const npy_array *pixels,
                                            const uint32_t *rows,
-                                           const int32_t *labels);
+                                           const int32_t *labels,
+                                           predict_views views);
 /* Accuracy and mean cross-entropy of the averaged probabilities, and the mean accuracy of
  * the single models; 0 without rows. */
 void verdicts_measure(const verdicts *v,

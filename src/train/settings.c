@@ -220,3 +220,17 @@ void train_recipe_text(const train_recipe *r, char out[RECIPE_LINE]) {
     }
     assert(used < RECIPE_LINE);
 }
+
+bool setting_in_line(const char *line, const char *name, char *out, size_t cap) {
+    size_t n = strlen(name);
+    for (const char *p = line; *p; p += strspn(p, " ")) {
+        size_t len = strcspn(p, " ");
+        if (len > n && strncmp(p, name, n) == 0 && p[n] == '=' && len - n - 1 < cap) {
+            memcpy(out, p + n + 1, len - n - 1);
+            out[len - n - 1] = '\0';
+            return true;
+        }
+        p += len;
+    }
+    return false;
+}

@@ -37,4 +37,8 @@ void settings_initial(train_recipe *r);
  * out, but for those that every line has (ASSAY_TRAIN_SETTINGS_ALWAYS). */
 void train_recipe_text(const train_recipe *r, char out[RECIPE_LINE]);
 
+/* What a line says of a setting, by its name there; false if it is not in it, or the word
+ * does not fit. */
+bool setting_in_line(const char *line, const char *name, char *out, size_t cap);
+
 #endif

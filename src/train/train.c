@@ -282,7 +282,8 @@ static assay_status test_pixels(run *r) {
     ASSAY_TRY(verdicts_init(&v, r->ctx, r->n_test, (size_t)r->card.classes));
     progress_begin(r->ctx, "testing", (int64_t)r->n_test * r->models, "images");
     for (int m = 0; m < r->models; m++)
-        ASSAY_TRY(verdicts_add(&v, &r->model[m], &r->pixels, r->test, r->labels));
+        ASSAY_TRY(verdicts_add(&v, &r->model[m], &r->pixels, r->test, r->labels,
+                               predict_views_of(&r->model[m].card)));
     progress_end(r->ctx);
     verdicts_measure(&v, r->test, r->labels, &out->accuracy, &out->accuracy_single,
                      &out->loss);

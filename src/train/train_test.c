@@ -118,6 +118,16 @@ static void one_model(void **state) {
     assert_int_equal(e.members, 1);
     char model[600];
     (void)snprintf(model, sizeof model, "%s/model.safetensors", out.text);
+    assay_eval_options views = ASSAY_EVAL_OPTIONS_INIT;
+    views.tta = "none"; /* as it was trained */
+    double loss = e.loss;
+    assert_ok(assay_eval_with(ctx, model, src.text, &views, &e));
+    assert_true(fabs(e.loss - loss) < 1e-12);
+    views.tta = "mirror-shift"; /* the class is a corner: mirrors say another */
+    assert_ok(assay_eval_with(ctx, model, src.text, &views, &e));
+    assert_true(e.loss > loss + 0.01);
+    views.tta = "sideways";
+    assert_fails(ASSAY_E_INVALID, assay_eval_with(ctx, model, src.text, &views, &e));
     assert_ok(assay_eval(ctx, model, src.text, "all", &e));
     assert_int_equal(e.rows, TRAIN + TEST);
     assert_ok(assay_eval(ctx, model, src.text, "train", &e));

@@ -140,15 +140,29 @@ ASSAY_MUST_CHECK assay_status train_exclude_load(assay_ctx *ctx,
                                                  const dataset *d,
                                                  uint8_t *active);
 
+/* What a model is shown of an image when it is to judge it: the image, also its mirror,
+ * and both also shifted by a pixel up left and down right (airbench's: the edge
+ * reflected, half the weight). */
+typedef enum predict_views {
+    VIEWS_PLAIN,
+    VIEWS_MIRROR,
+    VIEWS_MIRROR_SHIFT
+} predict_views;
+/* "none", "mirror", "mirror-shift"; false for other words. */
+bool predict_views_find(predict_views *out, const char *word);
+/* Those of a model: what its recipe says, else the mirror where it was trained on
+ * mirrored images. */
+predict_views predict_views_of(const model_card *c);
+
 /* Forward in evaluation mode over rows of a pixel array (all if rows is NULL), in
- * parallel: logits [n, classes] and, unless NULL, penultimate [n, F]. With `mirror`,
- * logits are the mean of the image's and its mirror's log-probabilities. */
+ * parallel: logits [n, classes] and, unless NULL, penultimate [n, F] of the plain image.
+ * With several views, logits are the weighted mean of their log-probabilities. */
 ASSAY_MUST_CHECK assay_status train_predict(assay_ctx *ctx,
                                             const trained_model *m,
                                             const npy_array *pixels,
                                             const uint32_t *rows,
                                             size_t n,
-                                            bool mirror,
+                                            predict_views views,
                                             float *logits,
                                             float *penultimate);
 size_t model_penultimate_width(const trained_model *m);

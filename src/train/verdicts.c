@@ -29,11 +29,11 @@ assay_status verdicts_add(verdicts *v,
                           const trained_model *m,
                           const npy_array *pixels,
                           const uint32_t *rows,
-                          const int32_t *labels) {
+                          const int32_t *labels,
+                          predict_views views) {
     assay_status status = ASSAY_OK;
     size_t right = 0;
-    bool mirror = strstr(m->card.recipe, "flip=1") != NULL;
-    ASSAY_TRY(train_predict(v->ctx, m, pixels, rows, v->rows, mirror, v->logits, NULL));
+    ASSAY_TRY(train_predict(v->ctx, m, pixels, rows, v->rows, views, v->logits, NULL));
     for (size_t i = 0; i < v->rows; i++) {
         const float *x = v->logits + i * v->classes;
         double *p = v->probabilities + i * v->classes, sum = 0;

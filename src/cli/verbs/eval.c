@@ -9,6 +9,14 @@ static const cli_option options[] = {{.name = "split",
                                       .choices = "test|train|all",
                                       .initial = "test",
                                       .help = "the rows to test on"},
+                                     {.name = "tta",
+                                      .type = CLI_CHOICE,
+                                      .choices = "auto|none|mirror|mirror-shift",
+                                      .initial = "auto",
+                                      .help = "views of an image to average over",
+                                      .more = "The image, also its mirror, and both also "
+                                              "shifted by a pixel. Automatic: as the "
+                                              "model's recipe has it."},
                                      CLI_OPTION_RESULT,
                                      CLI_OPTION_FORCE,
                                      {.type = CLI_NONE}};
@@ -17,7 +25,10 @@ static assay_status run(cli_run *run) {
     const cli_args *args = &run->args;
     const char *model = args->positional[0], *split = cli_text(args, "split");
     assay_eval_result r;
-    assay_status status = assay_eval(run->ctx, model, args->positional[1], split, &r);
+    assay_eval_options o = ASSAY_EVAL_OPTIONS_INIT;
+    o.split = split;
+    o.tta = cli_text(args, "tta");
+    assay_status status = assay_eval_with(run->ctx, model, args->positional[1], &o, &r);
     if (status != ASSAY_OK)
         return status;
     text *t = &run->result;
