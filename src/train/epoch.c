@@ -1,0 +1,135 @@
+/* The steps of an epoch: forward, backward, update, and what is remembered of them. */
+#include "train/trainer_inside.h"
+
+#include "train/clip.h"
+#include "train/state.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What an epoch adds up. */
+typedef struct sums {
+    double loss; /* of examples */
+    int64_t examples, right, labels;
+} sums;
+
+/* How many of the labels are where the logits are largest. */
+static void
+count_hits(sums *s, const float *logits, const int32_t *labels, size_t n, int classes) {
+    for (size_t i = 0; i < n; i++, logits += classes) {
+        int best = 0;
+        if (labels[i] < 0)
+            continue;
+        for (int c = 1; c < classes; c++)
+            best = logits[c] > logits[best] ? c : best;
+        s->right += best == labels[i];
+        s->labels++;
+    }
+}
+
+static void feed(trainer *t, const train_batch *b) {
+    const zoo_model *z = &t->model.zoo;
+    memcpy(nn_exec_input(t->exec, z->images), b->inputs,
+           (size_t)b->n * t->batches.input_bytes);
+    memcpy(nn_exec_input(t->exec, z->labels), b->labels,
+           (size_t)b->n * t->batches.labels * sizeof *b->labels);
+}
+
+static assay_status loss_add(sums *s, double loss, int n) {
+    if (!isfinite(loss))
+        return err_set(ASSAY_E_NUMERIC, "the loss is not finite");
+    s->loss += loss;
+    s->examples += n;
+    return ASSAY_OK;
+}
+
+static assay_status
+step_tiny(trainer *t, const train_batch *b, train_pace pace, sums *s) {
+    assay_status status = ASSAY_OK;
+    size_t right;
+    double loss;
+    ASSAY_TRY(tiny_step(t->tiny, b->inputs, b->labels, b->n, pace, &loss, &right));
+    ASSAY_TRY(loss_add(s, loss, b->n));
+    s->right += (int64_t)right;
+    s->labels += b->n;
+    t->optimizer.steps++;
+done:
+    return status;
+}
+
+/* Forward, backward, update. Adds to the sums of the epoch. */
+static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums *s) {
+    assay_status status = ASSAY_OK;
+    const zoo_model *z = &t->model.zoo;
+    if (t->tiny)
+        return step_tiny(t, b, pace, s);
+    feed(t, b);
+    ASSAY_TRY(nn_exec_forward(t->exec, b->n));
+    const float *losses = nn_exec_value(t->exec, z->loss);
+    double sum = 0;
+    for (int i = 0; i < b->n; i++)
+        sum += (double)losses[i];
+    ASSAY_TRY(loss_add(s, sum, b->n));
+    count_hits(s, nn_exec_value(t->exec, z->logits), b->labels,
+               (size_t)b->n * t->batches.labels, z->config.classes);
+    ASSAY_TRY(nn_exec_backward(t->exec, t->seed));
+    if (t->recipe->clip > 0)
+        (void)gradient_clip(nn_exec_grads(t->exec), t->optimizer.floats, t->recipe->clip);
+    optimizer_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), pace);
+    if (average_on(&t->average))
+        average_step(&t->average, &t->model.weights, t->optimizer.steps);
+done:
+    return status;
+}
+
+/* On what is held out, with the weights that would be saved now. */
+static assay_status measure(trainer *t, train_measure *out) {
+    const nn_weights now = t->model.weights;
+    if (average_on(&t->average))
+        t->model.weights = t->average.kept;
+    assay_status status = batches_measure(&t->batches, &t->model, out);
+    t->model.weights = now;
+    return status;
+}
+
+assay_status trainer_epoch(trainer *t) {
+    assay_status status = ASSAY_OK;
+    sums s = {0};
+    train_measure held;
+    train_pace pace = {0};
+    int64_t per_epoch = t->batches.count;
+    ASSAY_TRY(batches_epoch(&t->batches, (uint32_t)t->done));
+    for (int64_t i = 0; i < per_epoch; i++) {
+        train_batch b;
+        ASSAY_TRY(ctx_check(t->ctx));
+        ASSAY_TRY(batches_next(&t->batches, &b));
+        if (t->exec)
+            nn_exec_set_step(t->exec, (uint64_t)(t->done * per_epoch + i));
+        pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->done * per_epoch + i,
+                                  t->recipe->epochs * per_epoch);
+        pace.momentum = t->recipe->momentum;
+        ASSAY_TRY_AT(step(t, &b, pace, &s), "epoch %d, step %lld", t->done + 1,
+                     (long long)i + 1);
+        progress_add(t->ctx, b.n);
+    }
+    t->images += s.examples;
+    if (t->tiny &&
+        (t->job->dir || t->batches.kind->measure || t->done + 1 == t->recipe->epochs))
+        tiny_store(t->tiny, t->model.weights.params, t->optimizer.state[0]);
+    ASSAY_TRY(measure(t, &held));
+    t->metrics[t->done] =
+        (epoch_metrics){s.loss / (double)s.examples, (double)s.right / (double)s.labels,
+                        pace.rate, held.loss, held.accuracy};
+    const nn_graph *g = t->model.zoo.graph;
+    if (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
+        !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g))) {
+        (void)err_set(ASSAY_E_NUMERIC, "the weights are not finite");
+        err_where("epoch %d", t->done + 1);
+        return ASSAY_E_NUMERIC;
+    }
+    t->done++;
+    if (t->done == t->recipe->epochs && average_on(&t->average))
+        average_take(&t->average, &t->model.weights);
+done:
+    return status;
+}

@@ -1,0 +1,105 @@
+/* What a run needs before its first step: model, weights, optimizer, averages, batches,
+ * executor; from the last checkpoint, if there is one. */
+#include "train/trainer_inside.h"
+
+#include "train/run_dir.h"
+
+#include <string.h>
+
+checkpoint trainer_checkpoint(trainer *t) {
+    const checkpoint_weights kept = {"average",
+                                     average_on(&t->average) ? &t->average.kept : NULL};
+    return (checkpoint){.more = {kept},
+                        .graph = t->model.zoo.graph,
+                        .weights = &t->model.weights,
+                        .optimizer = &t->optimizer,
+                        .key = t->model.card.key,
+                        .metrics = t->metrics,
+                        .epochs = t->recipe->epochs,
+                        .done = t->done};
+}
+
+static assay_status weights_start(trainer *t) {
+    assay_status status = ASSAY_OK;
+    nn_graph *g = t->model.zoo.graph;
+    ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+    optimizer_options o = OPTIMIZER_OPTIONS_INIT;
+    o.name = t->recipe->optimizer;
+    o.nesterov = t->recipe->nesterov;
+    o.decoupled = t->recipe->decoupled;
+    o.weight_decay = t->recipe->weight_decay;
+    o.newton_steps = t->recipe->newton_steps;
+    o.renorm = t->recipe->renorm;
+    o.beta1 = t->recipe->beta1;
+    o.beta2 = t->recipe->beta2;
+    o.epsilon = t->recipe->epsilon;
+    o.groups = t->recipe->group;
+    o.freeze = t->recipe->freeze;
+    o.epoch_steps = t->batches.count;
+    ASSAY_TRY(optimizer_create(&t->optimizer, t->ctx, g, &o));
+    if (t->recipe->ema > 0 || t->recipe->lookahead > 0)
+        ASSAY_TRY(average_create(&t->average, t->ctx, g, &t->model.weights,
+                                 t->recipe->ema, t->recipe->lookahead,
+                                 t->recipe->epochs * t->batches.count));
+    if (t->checkpoint_path) {
+        checkpoint c = trainer_checkpoint(t);
+        bool found;
+        ASSAY_TRY(checkpoint_load(&c, t->ctx, t->checkpoint_path, &found));
+        t->done = c.done;
+        if (!found) { /* a refused file may have been read in part */
+            nn_weights_destroy(&t->model.weights, t->ctx);
+            ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+            optimizer_reset(&t->optimizer);
+            if (average_on(&t->average))
+                average_reset(&t->average, &t->model.weights);
+        }
+    }
+done:
+    return status;
+}
+
+static assay_status exec_start(trainer *t) {
+    assay_status status = ASSAY_OK;
+    char *kernels = NULL;
+    bool half = strcmp(t->recipe->precision, "bf16") == 0;
+    if (t->job->dir)
+        ASSAY_TRY(dir_path(&kernels, t->ctx, t->job->dir, RUN_KERNELS));
+    const nn_exec_options o = {.mode = NN_TRAIN,
+                               .batch = t->batches.batch,
+                               .keep = &t->model.zoo.logits,
+                               .n_keep = 1,
+                               .target = t->model.zoo.loss,
+                               .dtype = half ? ASSAY_BF16 : ASSAY_F32,
+                               .shards = t->job->wide ? t->batches.shards : 1,
+                               .threads = t->job->wide ? assay_ctx_threads(t->ctx) : 1,
+                               .seed = t->job->seed,
+                               .kernels = kernels};
+    ASSAY_TRY(
+        nn_exec_create(&t->exec, t->ctx, t->model.zoo.graph, &t->model.weights, &o));
+    ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batches.batch, sizeof *t->seed));
+    for (int i = 0; i < t->batches.batch; i++)
+        t->seed[i] = 1.0F / (float)t->batches.batch;
+done:
+    mem_free(t->ctx, kernels);
+    return status;
+}
+
+assay_status trainer_start(trainer *t) {
+    assay_status status = ASSAY_OK;
+    const zoo_config config =
+        model_card_config(t->data->card, t->recipe->label_smoothing);
+    t->schedule = schedule_find(t->recipe->schedule);
+    ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
+    ASSAY_TRY(
+        mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
+    ASSAY_TRY(batches_create(&t->batches, t->ctx, t->data, t->recipe, t->job));
+    ASSAY_TRY(weights_start(t));
+    if (!t->job->wide && tiny_fits(t->recipe, &t->model.zoo))
+        ASSAY_TRY(tiny_create(&t->tiny, t->ctx, t->recipe, &t->model.zoo,
+                              t->batches.batch, t->model.weights.params,
+                              t->optimizer.state[0]));
+    else
+        ASSAY_TRY(exec_start(t));
+done:
+    return status;
+}

@@ -1,0 +1,42 @@
+/* A run in progress, as the files that make up the trainer see it: trainer.c begins and
+ * ends it, start.c makes what it needs, epoch.c takes the steps. */
+#ifndef TRAIN_TRAINER_INSIDE_H
+#define TRAIN_TRAINER_INSIDE_H
+
+#include "train/average.h"
+#include "train/batches.h"
+#include "train/checkpoint.h"
+#include "train/schedule.h"
+#include "train/tiny.h"
+
+#include "nn/exec.h"
+
+typedef struct trainer {
+    assay_ctx *ctx;
+    const train_data *data;
+    const train_recipe *recipe;
+    const train_job *job;
+    const train_schedule *schedule;
+    trained_model model;
+    optimizer optimizer;
+    average average; /* of the weights, where the recipe asks for one */
+    nn_exec *exec;
+    tiny *tiny; /* takes the steps of a small chain of layers; then there is no exec */
+    batches batches;
+    float *seed; /* [batch] of the backward pass: 1/n each */
+    epoch_metrics *metrics;
+    char *model_path, *checkpoint_path, *metrics_path; /* NULL without a folder */
+    int done;                                          /* finished epochs */
+    int64_t images; /* that this process went through */
+} trainer;
+
+/* What its checkpoint is made of. */
+checkpoint trainer_checkpoint(trainer *t);
+/* Everything a run needs, from its last checkpoint if there is one; after it, steps
+ * allocate nothing. */
+ASSAY_MUST_CHECK assay_status trainer_start(trainer *t);
+/* All steps of an epoch; then its metrics, and a check that all numbers are finite:
+ * NUMERIC names epoch and step. */
+ASSAY_MUST_CHECK assay_status trainer_epoch(trainer *t);
+
+#endif
