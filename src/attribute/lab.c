@@ -79,8 +79,8 @@ assay_status att_lab_open(att_lab *out,
                                .height = protocol->size,
                                .width = protocol->size};
     ASSAY_TRY(zoo_build(&out->model, ctx, protocol->model, &config));
-    out->train = (train_data){
-        .pixels = &out->pixels, .labels = out->labels, .card = &out->card};
+    out->train =
+        (train_data){.pixels = &out->pixels, .labels = out->labels, .card = &out->card};
     out->study = (att_study){.ctx = ctx,
                              .data = &out->train,
                              .model = &out->model,

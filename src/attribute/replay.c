@@ -17,6 +17,7 @@ typedef struct replay {
     size_t batch;
     int64_t first, steps, stretch; /* steps [first, steps) count */
     att_trainer *trainer;
+    float *params; /* where the trainer stands */
     float *mark;   /* [stretches][2, parameters]: weights and velocity where one begins */
     mlp_pass pass; /* of a batch */
     float *scratch;    /* of the calling thread */
@@ -103,6 +104,7 @@ static assay_status replay_make(replay *r, double from) {
     r->count = s->n_targets < TARGETS ? s->n_targets : TARGETS;
     ASSAY_TRY(att_trainer_create(&r->trainer, r->ctx, s->data, s->model, &s->recipe));
     ASSAY_TRY(mem_new(r->ctx, &r->mark, stretches * 2 * r->net.floats, sizeof(float)));
+    ASSAY_TRY(mem_new(r->ctx, &r->params, r->net.floats, sizeof(float)));
     ASSAY_TRY(mem_new(r->ctx, &r->state, r->count * 2 * r->net.floats, sizeof(float)));
     ASSAY_TRY(mlp_pass_make(&r->pass, r->ctx, &r->net, r->batch));
     ASSAY_TRY(
@@ -125,6 +127,7 @@ static void replay_free(replay *r) {
         room_free(&r->room[w], r);
     mlp_pass_free(&r->pass, r->ctx, &r->net);
     att_trainer_destroy(r->trainer);
+    mem_free(r->ctx, r->params);
     mem_free(r->ctx, r->mark);
     mem_free(r->ctx, r->state);
     mem_free(r->ctx, r->scratch);
@@ -144,16 +147,16 @@ static assay_status marks_make(replay *r) {
     const att_run *run = r->m->run;
     size_t bytes = r->net.floats * sizeof(float);
     int64_t at = 0;
-    att_trainer_start(r->trainer, run);
+    ASSAY_TRY(att_trainer_start(r->trainer, run));
     for (int64_t k = 0; r->first + k * r->stretch < r->steps; k++) {
         int64_t to = r->first + k * r->stretch;
         ASSAY_TRY(att_trainer_steps(r->trainer, run, at, to));
-        memcpy(mark_at(r, k), att_trainer_params(r->trainer), bytes);
-        memcpy(mark_at(r, k) + r->net.floats, att_trainer_velocity(r->trainer), bytes);
+        att_trainer_store(r->trainer, mark_at(r, k), mark_at(r, k) + r->net.floats);
         at = to;
     }
     ASSAY_TRY(att_trainer_steps(r->trainer, run, at, r->steps));
-    if (memcmp(att_trainer_params(r->trainer), r->m->params, bytes) != 0) {
+    att_trainer_store(r->trainer, r->params, NULL);
+    if (memcmp(r->params, r->m->params, bytes) != 0) {
         status = err_set(ASSAY_E_INTERNAL, "a run did not end where it did before");
         err_where("seed %llu", (unsigned long long)run->seed);
     }
@@ -189,7 +192,7 @@ static assay_status tape_step(replay *r, replay_step *s, int64_t t) {
     const att_run *run = r->m->run;
     const att_study *study = r->m->study;
     const mlp *m = &r->net;
-    const float *params = att_trainer_params(r->trainer);
+    const float *params = r->params;
     size_t last = (size_t)m->layers - 1, k = m->layer[last].out, in = m->layer[0].in;
     uint32_t *rows = NULL;
     ASSAY_TRY(mem_new(r->ctx, &rows, r->batch, sizeof *rows));
@@ -224,12 +227,12 @@ done:
 
 static assay_status tape_stretch(replay *r, int64_t stretch) {
     assay_status status = ASSAY_OK;
-    size_t bytes = r->net.floats * sizeof(float);
     int64_t begin = r->first + stretch * r->stretch;
-    memcpy(att_trainer_params(r->trainer), mark_at(r, stretch), bytes);
-    memcpy(att_trainer_velocity(r->trainer), mark_at(r, stretch) + r->net.floats, bytes);
+    att_trainer_load(r->trainer, mark_at(r, stretch),
+                     mark_at(r, stretch) + r->net.floats);
     r->taped = r->steps - begin < r->stretch ? r->steps - begin : r->stretch;
     for (int64_t i = 0; i < r->taped; i++) {
+        att_trainer_store(r->trainer, r->params, NULL);
         ASSAY_TRY(tape_step(r, &r->tape[i], begin + i));
         ASSAY_TRY(att_trainer_steps(r->trainer, r->m->run, begin + i, begin + i + 1));
     }

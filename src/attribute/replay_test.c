@@ -119,16 +119,19 @@ static void check(const att_recipe *recipe) {
     s.v = s.w + s.net.floats;
     s.g = s.v + s.net.floats;
     assert_ok(att_trainer_create(&trainer, ctx, x->study.data, x->study.model, recipe));
-    att_trainer_start(trainer, &x->run);
+    float *start = calloc(s.net.floats, sizeof *start);
+    assert_non_null(start);
+    assert_ok(att_trainer_start(trainer, &x->run));
+    att_trainer_store(trainer, start, NULL);
     for (int i = 0; i < CELLS; i++)
         largest = fmax(largest, fabs((double)scores[i]));
     assert_true(largest > 1e-4);
     for (int i = 0; i < LITTLE_ROWS; i += 7) {
         for (int j = 0; j < LITTLE_ROWS; j++)
             weight[j] = j == i ? 1 + h : 1;
-        slow_train(&s, att_trainer_params(trainer), weight, up);
+        slow_train(&s, start, weight, up);
         weight[i] = 1 - h;
-        slow_train(&s, att_trainer_params(trainer), weight, down);
+        slow_train(&s, start, weight, down);
         for (int t = 0; t < LITTLE_TARGETS; t++) {
             double want = (up[t] - down[t]) / (2 * h);
             double got = (double)scores[i * LITTLE_TARGETS + t];
@@ -137,6 +140,7 @@ static void check(const att_recipe *recipe) {
         }
     }
     att_trainer_destroy(trainer);
+    free(start);
     free(s.w);
     little_free(x);
     assay_ctx_destroy(ctx);

@@ -39,8 +39,9 @@ typedef struct att_run {
 /* Places in run->rows of the examples that step t takes: out [recipe->batch]. */
 void att_run_batch(const att_run *run, int64_t t, uint32_t *out);
 
-/* What trains: an executor with its arrays, for one thread at a time; one after the other
- * it does any number of runs of its model. */
+/* What trains, for one thread at a time: fused steps where the model is a small chain of
+ * layers (nn/chain.h), else an executor. One after the other it does any number of runs.
+ */
 typedef struct att_trainer att_trainer;
 ASSAY_MUST_CHECK assay_status att_trainer_create(att_trainer **out,
                                                  assay_ctx *ctx,
@@ -49,15 +50,16 @@ ASSAY_MUST_CHECK assay_status att_trainer_create(att_trainer **out,
                                                  const att_recipe *recipe);
 void att_trainer_destroy(att_trainer *t);
 /** Initial weights of the run's seed, uniform in +-1/sqrt(fan-in + 1) for weights and
- * biases of linear layers; no velocity. */
-void att_trainer_start(att_trainer *t, const att_run *run);
+ * biases of linear layers; no velocity. NOMEM */
+ASSAY_MUST_CHECK assay_status att_trainer_start(att_trainer *t, const att_run *run);
 /** Steps [from, to) of the run; it stands at `from`. NUMERIC if the loss is not finite.
  */
 ASSAY_MUST_CHECK assay_status att_trainer_steps(att_trainer *t,
                                                 const att_run *run,
                                                 int64_t from,
                                                 int64_t to);
-float *att_trainer_params(att_trainer *t);   /* where it stands; may be written to */
-float *att_trainer_velocity(att_trainer *t); /* likewise */
+/* Where it stands, flat: read, and set. `velocity` NULL: not wanted. */
+void att_trainer_store(const att_trainer *t, float *params, float *velocity);
+void att_trainer_load(att_trainer *t, const float *params, const float *velocity);
 
 #endif

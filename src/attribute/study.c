@@ -33,7 +33,7 @@ void att_feed(const att_study *s, nn_exec *exec, const uint32_t *rows, size_t n)
 
 typedef struct fleet_worker {
     att_trainer *trainer;
-    nn_weights weights; /* the trainer's, for the executor that looks at margins */
+    nn_weights weights; /* of the executor that looks at margins */
     nn_exec *eval;
 } fleet_worker;
 
@@ -53,7 +53,7 @@ static assay_status worker_make(const att_study *s, fleet_worker *w) {
                                .dtype = ASSAY_F32,
                                .shards = 1};
     ASSAY_TRY(att_trainer_create(&w->trainer, s->ctx, s->data, s->model, &s->recipe));
-    w->weights.params = att_trainer_params(w->trainer);
+    ASSAY_TRY(nn_weights_create(&w->weights, s->ctx, s->model->graph, 0));
     ASSAY_TRY(nn_exec_create(&w->eval, s->ctx, s->model->graph, &w->weights, &o));
 done:
     return status;
@@ -81,8 +81,9 @@ static assay_status run_fleet(void *arg, int worker, size_t begin, size_t end) {
         ASSAY_TRY(worker_make(f->s, w));
     for (size_t i = begin; i < end; i++) {
         const att_run *run = &f->runs[i];
-        att_trainer_start(w->trainer, run);
+        ASSAY_TRY(att_trainer_start(w->trainer, run));
         ASSAY_TRY_AT(att_trainer_steps(w->trainer, run, 0, run->steps), "model %zu", i);
+        att_trainer_store(w->trainer, w->weights.params, NULL);
         ASSAY_TRY(margins(f, w, f->out + i * f->s->n_targets));
         if (f->params)
             memcpy(f->params[i], w->weights.params, floats * sizeof(float));
@@ -108,6 +109,7 @@ assay_status att_train_margins(
 done:
     for (size_t w = 0; f.worker && w < workers; w++) {
         nn_exec_destroy(f.worker[w].eval);
+        nn_weights_destroy(&f.worker[w].weights, s->ctx);
         att_trainer_destroy(f.worker[w].trainer);
     }
     mem_free(s->ctx, f.worker);
