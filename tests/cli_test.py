@@ -357,6 +357,10 @@ class Data(Packed):
         for one, other in zip(told[0]["methods"], told[1]["methods"]):
             self.assertTrue(one["ci"][0] < one["lds"] < one["ci"][1])
             self.assertEqual({**one, "seconds": 0}, {**other, "seconds": 0})  # whatever the threads
+        stack = json.loads(self.good("lds", data, "--protocol=toy", "--methods=replay,stack", "--keep", keep,
+                                     "--json").out)["methods"]
+        self.assertEqual([m["method"] for m in stack], ["replay", "stack"])
+        self.assertGreater(stack[1]["lds"], stack[0]["null_rows"])
         only = json.loads(self.good("lds", data, "--protocol=toy", "--truth-only", "--keep", keep, "--json").out)
         self.assertEqual((list(only)[-2:], only["methods"]), (["models", "seconds"], []))
         self.assertIn("ceiling", self.good("lds", data, "--protocol=toy", "--methods=kernel", "--keep", keep).out)

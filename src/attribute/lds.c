@@ -1,51 +1,13 @@
-/* assay_lds: the truth of a protocol, the methods' scores on it, and a document about
- * both. */
-#include <assay/attribute.h>
+/* assay_lds: what is asked for, the steps of a measurement, and the document about it. */
+#include "attribute/lds.h"
 
-#include "attribute/lab.h"
-#include "attribute/method.h"
-#include "attribute/stats.h"
-
-#include "base/hash.h"
-#include "base/json.h"
 #include "base/options.h"
 #include "base/os.h"
-#include "base/rng.h"
-#include "train/run_dir.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Seeds of runs: the truth's, the attributed models' and the fitting models' never meet.
- */
-enum { FIRST_MEMBER = 5, FIRST_TRUTH = 10000, FIRST_FIT = 500000 };
-enum { MOST_SIZES = 16, MOST_MODELS = 1000, ROUNDS = 200, VERSION = 1 };
-
-typedef struct lds {
-    assay_ctx *ctx;
-    assay_lds_options o;
-    att_settings settings;
-    bool matched;
-    int size[MOST_SIZES], sizes, most; /* of ensembles, ascending; the largest */
-    att_lab lab;
-    att_subsets subsets;
-    float *truth; /* [seeds, subsets, targets] */
-    float *mean;  /* [subsets, targets] */
-    double reliability, truth_seconds, accuracy;
-    bool truth_kept;       /* it was found, not made */
-    att_run *runs;         /* [most] */
-    float **params;        /* [most] */
-    double *train_seconds; /* [most], until so many models were trained */
-    float *predicted;      /* [subsets, targets] */
-    json_out j;
-} lds;
-
-static double seconds_since(uint64_t began) {
-    return 1e-9 * (double)(os_now_ns() - began);
-}
 
 /* ---- what was asked for ---- */
 
@@ -54,8 +16,8 @@ static assay_status sizes_read(lds *l) {
     for (const char *at = text; *at;) {
         char *end;
         long n = strtol(at, &end, 10);
-        if (end == at || n < 1 || n > MOST_MODELS || (*end && *end != ',') ||
-            l->sizes == MOST_SIZES || (l->sizes && n <= l->size[l->sizes - 1])) {
+        if (end == at || n < 1 || n > LDS_MOST_MODELS || (*end && *end != ',') ||
+            l->sizes == LDS_MOST_SIZES || (l->sizes && n <= l->size[l->sizes - 1])) {
             (void)err_set(ASSAY_E_INVALID, "models are \"%s\"", text);
             err_help("give sizes of ensembles, ascending, as in 1,5,10");
             return ASSAY_E_INVALID;
@@ -63,7 +25,6 @@ static assay_status sizes_read(lds *l) {
         l->size[l->sizes++] = (int)n;
         at = *end ? end + 1 : end;
     }
-    l->most = l->sizes ? l->size[l->sizes - 1] : 0;
     return l->sizes ? ASSAY_OK : err_set(ASSAY_E_INVALID, "no number of models");
 }
 
@@ -99,260 +60,13 @@ done:
     return status;
 }
 
-static uint64_t seed_base(const lds *l) {
-    return l->o.seed << 24;
-}
-
-/* ---- the truth ---- */
-
-/* Name of the file that keeps it: everything that decides its bytes. */
-static assay_status truth_path(char **out, const lds *l) {
-    const att_protocol *p = l->lab.protocol;
-    char text[512], hex[65], name[32];
-    hash_sha256 h;
-    uint8_t digest[32];
-    (void)snprintf(
-        text, sizeof text,
-        "truth %d %s %s %d %zu %zu %zu %zu %.17g %d %d %.17g %.17g %.17g %.17g "
-        "%d %" PRIu64,
-        VERSION, p->name, p->model, p->size, p->rows, p->targets, p->subsets, p->seeds,
-        p->share, p->recipe.epochs, p->recipe.batch, p->recipe.rate, p->recipe.momentum,
-        p->recipe.weight_decay, p->recipe.hold, p->recipe.nesterov, l->o.seed);
-    hash_sha256_init(&h);
-    hash_sha256_str(&h, text);
-    hash_sha256_str(&h, assay_isa_name());
-    hash_sha256_str(&h, l->lab.card.dataset_sha256);
-    hash_sha256_end(&h, digest);
-    hash_hex(hex, digest);
-    (void)snprintf(name, sizeof name, "truth-%.16s.npy", hex);
-    return dir_path(out, l->ctx, l->o.keep, name);
-}
-
-static assay_status truth_load(lds *l, const char *path, bool *found) {
-    assay_status status = ASSAY_OK;
-    const att_protocol *p = l->lab.protocol;
-    npy_array a = {0};
-    *found = false;
-    if (!os_exists(path))
-        return ASSAY_OK;
-    ASSAY_TRY_AT(npy_open(&a, l->ctx, path, false), "%s", path);
-    if (a.dtype != ASSAY_F32 || a.ndim != 3 || (size_t)a.dim[0] != p->seeds ||
-        (size_t)a.dim[1] != p->subsets || (size_t)a.dim[2] != p->targets)
-        ASSAY_FAIL(ASSAY_E_FORMAT, "%s is not the truth of this protocol", path);
-    memcpy(l->truth, a.data, a.bytes);
-    *found = true;
-done:
-    npy_close(&a);
-    return status;
-}
-
-static assay_status truth_make(lds *l) {
-    assay_status status = ASSAY_OK;
-    const att_protocol *p = l->lab.protocol;
-    size_t each = p->subsets * p->targets;
-    uint64_t began = os_now_ns();
-    char *path = NULL;
-    ASSAY_TRY(att_subsets_draw(&l->subsets, &l->lab.study, p->subsets, p->share,
-                               RNG_LDS_TRUTH, l->o.seed));
-    ASSAY_TRY(mem_new(l->ctx, &l->truth, p->seeds * each, sizeof *l->truth));
-    ASSAY_TRY(mem_new(l->ctx, &l->mean, each, sizeof *l->mean));
-    if (l->o.keep) {
-        ASSAY_TRY(os_mkdirs(l->o.keep));
-        ASSAY_TRY(truth_path(&path, l));
-        ASSAY_TRY(truth_load(l, path, &l->truth_kept));
-    }
-    if (!l->truth_kept) {
-        progress_begin(l->ctx, "truth", (int64_t)(p->seeds * p->subsets), "models");
-        ASSAY_TRY(att_subsets_truth(l->truth, &l->lab.study, &l->subsets, p->seeds,
-                                    seed_base(l) + FIRST_TRUTH));
-        progress_end(l->ctx);
-    }
-    l->truth_seconds = seconds_since(began);
-    if (path && !l->truth_kept) {
-        const int64_t dim[] = {(int64_t)p->seeds, (int64_t)p->subsets,
-                               (int64_t)p->targets};
-        ASSAY_TRY(npy_put(l->ctx, path, ASSAY_F32, 3, dim, l->truth));
-    }
-    for (size_t s = 0; s < p->seeds; s++)
-        for (size_t i = 0; i < each; i++) {
-            l->mean[i] += l->truth[s * each + i] / (float)p->seeds;
-            l->accuracy += (l->truth[s * each + i] > 0) / (double)(p->seeds * each);
-        }
-    ASSAY_TRY(stat_reliability(&l->reliability, l->ctx, l->truth, p->seeds, p->subsets,
-                               p->targets));
-done:
-    mem_free(l->ctx, path);
-    return status;
-}
-
-/* ---- the attributed models ---- */
-
-static assay_status members_train(lds *l) {
-    assay_status status = ASSAY_OK;
-    const att_study *s = &l->lab.study;
-    size_t floats = nn_graph_param_floats(s->model->graph), n = (size_t)l->most;
-    size_t seen =
-        l->matched ? (size_t)(l->lab.protocol->share * (double)s->n_rows) : s->n_rows;
-    float *margins = NULL;
-    ASSAY_TRY(mem_new(l->ctx, &l->runs, n, sizeof *l->runs));
-    ASSAY_TRY(mem_new(l->ctx, &l->params, n, sizeof *l->params));
-    ASSAY_TRY(mem_new(l->ctx, &l->train_seconds, n, sizeof *l->train_seconds));
-    ASSAY_TRY(mem_new(l->ctx, &margins, n * s->n_targets, sizeof *margins));
-    progress_begin(l->ctx, "models", l->most, "models");
-    uint64_t began = os_now_ns();
-    for (size_t m = 0; m < n; m++) {
-        ASSAY_TRY(mem_new(l->ctx, &l->params[m], floats, sizeof **l->params));
-        l->runs[m] = (att_run){.recipe = &s->recipe,
-                               .rows = s->rows,
-                               .n_rows = s->n_rows,
-                               .steps = att_steps(&s->recipe, seen),
-                               .seed = seed_base(l) + FIRST_MEMBER + m};
-    }
-    ASSAY_TRY(att_train_margins(margins, l->params, s, l->runs, n));
-    double all = seconds_since(began);
-    for (size_t m = 0; m < n; m++)
-        l->train_seconds[m] = all * (double)(m + 1) / (double)n;
-    progress_end(l->ctx);
-done:
-    mem_free(l->ctx, margins);
-    return status;
-}
-
 /* ---- methods ---- */
-
-typedef struct entry {
-    const char *method;
-    int models;
-    stat_lds lds;
-    double null_targets, null_rows; /* what scores of other targets, other rows reach */
-    double seed_sd;                 /* of one model's LDS over the ensemble */
-    double seconds;
-} entry;
-
-static assay_status predict(lds *l, const float *scores) {
-    return att_subsets_predict(l->predicted, &l->subsets, scores, l->lab.study.n_targets);
-}
-
-/* LDS of scores moved by one target, and by a third of the rows. */
-static assay_status null_controls(entry *e, lds *l, const float *scores, float *moved) {
-    assay_status status = ASSAY_OK;
-    const att_study *s = &l->lab.study;
-    size_t rows = s->n_rows, targets = s->n_targets, subsets = l->subsets.count;
-    stat_lds x;
-    for (int by_rows = 0; by_rows < 2; by_rows++) {
-        for (size_t i = 0; i < rows; i++)
-            for (size_t t = 0; t < targets; t++)
-                moved[i * targets + t] = by_rows
-                                             ? scores[(i + rows / 3) % rows * targets + t]
-                                             : scores[i * targets + (t + 1) % targets];
-        ASSAY_TRY(predict(l, moved));
-        ASSAY_TRY(
-            stat_lds_measure(&x, l->ctx, l->predicted, l->mean, subsets, targets, 0, 0));
-        *(by_rows ? &e->null_rows : &e->null_targets) = x.mean;
-    }
-done:
-    return status;
-}
-
-static assay_status judge(entry *e, lds *l, const float *scores, float *scratch) {
-    assay_status status = ASSAY_OK;
-    size_t targets = l->lab.study.n_targets, subsets = l->subsets.count;
-    int rounds = l->o.rounds < 0 ? 0 : l->o.rounds ? l->o.rounds : ROUNDS;
-    ASSAY_TRY(predict(l, scores));
-    ASSAY_TRY(stat_lds_measure(&e->lds, l->ctx, l->predicted, l->mean, subsets, targets,
-                               rounds, l->o.seed));
-    ASSAY_TRY(null_controls(e, l, scores, scratch));
-done:
-    return status;
-}
-
-static double deviation(const double *x, int n) {
-    double mean = 0, square = 0;
-    for (int i = 0; i < n; i++)
-        mean += x[i] / n;
-    for (int i = 0; i < n; i++)
-        square += (x[i] - mean) * (x[i] - mean);
-    return n > 1 ? sqrt(square / (n - 1)) : 0;
-}
-
-static void tell_entry(lds *l, const entry *e) {
-    json_out *j = &l->j;
-    json_obj(j);
-    json_kstr(j, "method", e->method);
-    json_kint(j, "models", e->models);
-    json_kstr(j, "centre", l->matched ? "matched" : "full");
-    json_knum(j, "lds", e->lds.mean);
-    json_key(j, "ci");
-    json_arr(j);
-    json_num(j, e->lds.mean - e->lds.by_both);
-    json_num(j, e->lds.mean + e->lds.by_both);
-    json_arr_end(j);
-    json_knum(j, "ci_subsets", e->lds.by_subsets);
-    json_knum(j, "ci_targets", e->lds.by_targets);
-    json_knum(j, "seed_sd", e->seed_sd);
-    json_knum(j, "null_targets", e->null_targets);
-    json_knum(j, "null_rows", e->null_rows);
-    json_knum(j, "seconds", e->seconds);
-    json_obj_end(j);
-}
-
-/* Scores of one method, member by member; an entry at each size that was asked for. */
-static assay_status run_method(lds *l, const att_method *method) {
-    assay_status status = ASSAY_OK;
-    const att_study *s = &l->lab.study;
-    size_t cells = s->n_rows * s->n_targets;
-    att_sum one = {0}, all = {0};
-    float *scores = NULL;
-    double single[MOST_MODELS], scoring = 0;
-    entry e = {.method = method->name};
-    ASSAY_TRY(mem_new(l->ctx, &one.scores, cells, sizeof(float)));
-    ASSAY_TRY(mem_new(l->ctx, &all.scores, cells, sizeof(float)));
-    ASSAY_TRY(mem_new(l->ctx, &one.weight, s->n_rows, sizeof(float)));
-    ASSAY_TRY(mem_new(l->ctx, &all.weight, s->n_rows, sizeof(float)));
-    ASSAY_TRY(mem_new(l->ctx, &scores, cells, sizeof(float)));
-    progress_begin(l->ctx, method->name, l->most, "models");
-    for (int m = 0, at = 0; m < l->most; m++) {
-        const att_member member = {s, &l->runs[m], l->params[m]};
-        uint64_t began = os_now_ns();
-        memset(one.scores, 0, cells * sizeof(float));
-        memset(one.weight, 0, s->n_rows * sizeof(float));
-        ASSAY_TRY_AT(method->score(&one, &member, &l->settings), "%s", method->name);
-        for (size_t i = 0; i < cells; i++)
-            all.scores[i] += one.scores[i];
-        for (size_t i = 0; i < s->n_rows; i++)
-            all.weight[i] += one.weight[i];
-        scoring += seconds_since(began);
-        ASSAY_TRY(att_sum_finish(scores, &one, method, 1, s->n_rows, s->n_targets));
-        stat_lds x;
-        ASSAY_TRY(predict(l, scores));
-        ASSAY_TRY(stat_lds_measure(&x, l->ctx, l->predicted, l->mean, l->subsets.count,
-                                   s->n_targets, 0, 0));
-        single[m] = x.mean;
-        progress_add(l->ctx, 1);
-        if (m + 1 < l->size[at])
-            continue;
-        at++;
-        e.models = m + 1;
-        e.seconds = l->train_seconds[m] + scoring;
-        e.seed_sd = deviation(single, m + 1);
-        ASSAY_TRY(att_sum_finish(scores, &all, method, m + 1, s->n_rows, s->n_targets));
-        ASSAY_TRY(judge(&e, l, scores, one.scores));
-        tell_entry(l, &e);
-    }
-    progress_end(l->ctx);
-done:
-    mem_free(l->ctx, one.scores);
-    mem_free(l->ctx, all.scores);
-    mem_free(l->ctx, one.weight);
-    mem_free(l->ctx, all.weight);
-    mem_free(l->ctx, scores);
-    return status;
-}
 
 static assay_status unknown(const lds *l, const char *name, size_t bytes) {
     buf names = buf_make(l->ctx);
     for (size_t i = 0; i < att_method_count(); i++)
-        buf_fmt(&names, "%s%s", i ? ", " : "", att_method_at(i)->name);
+        buf_fmt(&names, "%s, ", att_method_at(i)->name);
+    buf_str(&names, LDS_STACK);
     (void)err_set(ASSAY_E_NOTFOUND, "there is no method \"%.*s\"", (int)bytes, name);
     if (!names.failed)
         err_help("methods are: %s", names.data);
@@ -360,19 +74,21 @@ static assay_status unknown(const lds *l, const char *name, size_t bytes) {
     return ASSAY_E_NOTFOUND;
 }
 
-/* Calls `with` for each method that was asked for. */
+/* Calls `with` for each method that was asked for; the stack is NULL. */
 static assay_status each_method(lds *l,
                                 assay_status (*with)(lds *l, const att_method *m)) {
     assay_status status = ASSAY_OK;
     const char *at = l->o.methods;
     for (size_t i = 0; !at && i < att_method_count(); i++)
         ASSAY_TRY(with(l, att_method_at(i)));
+    if (!at)
+        ASSAY_TRY(with(l, NULL));
     while (at && *at) {
         size_t bytes = strcspn(at, ",");
         char name[32];
         (void)snprintf(name, sizeof name, "%.*s", (int)(bytes < 31 ? bytes : 31), at);
         const att_method *m = att_method_find(name);
-        if (!m)
+        if (!m && strcmp(name, LDS_STACK) != 0)
             return unknown(l, at, bytes);
         ASSAY_TRY(with(l, m));
         at += bytes;
@@ -382,10 +98,13 @@ done:
     return status;
 }
 
-static assay_status known(lds *l, const att_method *m) {
-    (void)l;
-    (void)m;
+static assay_status look(lds *l, const att_method *m) {
+    l->stack = l->stack || !m;
     return ASSAY_OK;
+}
+
+static assay_status method_run(lds *l, const att_method *m) {
+    return m ? lds_method_run(l, m, true) : lds_stack_run(l);
 }
 
 /* ---- the document ---- */
@@ -416,11 +135,15 @@ static assay_status tell_methods(lds *l) {
     json_key(&l->j, "methods");
     json_arr(&l->j);
     if (!l->o.truth_only) {
-        ASSAY_TRY(members_train(l));
+        int last = l->size[l->sizes - 1];
+        l->most = l->stack && last < LDS_STACK_MODELS ? LDS_STACK_MODELS : last;
+        if (l->stack)
+            ASSAY_TRY(lds_fit_make(l));
+        ASSAY_TRY(lds_members_train(l));
         ASSAY_TRY(mem_new(l->ctx, &l->predicted,
                           l->subsets.count * l->lab.study.n_targets,
                           sizeof *l->predicted));
-        ASSAY_TRY(each_method(l, run_method));
+        ASSAY_TRY(each_method(l, method_run));
     }
     json_arr_end(&l->j);
 done:
@@ -430,6 +153,11 @@ done:
 static void lds_free(lds *l) {
     for (int m = 0; l->params && m < l->most; m++)
         mem_free(l->ctx, l->params[m]);
+    for (int i = 0; i < LDS_MOST_SIZES; i++)
+        mem_free(l->ctx, l->replay[i].scores);
+    mem_free(l->ctx, l->ekfac.scores);
+    mem_free(l->ctx, l->fit);
+    att_subsets_free(&l->fit_subsets);
     mem_free(l->ctx, l->params);
     mem_free(l->ctx, l->runs);
     mem_free(l->ctx, l->train_seconds);
@@ -453,14 +181,15 @@ assay_status assay_lds(assay_ctx *ctx,
     l.j = json_out_make(&text, 2);
     ASSAY_TRY(options_read(&l, options));
     ASSAY_TRY(att_protocol_find(&protocol, ctx, l.o.protocol ? l.o.protocol : "a"));
-    ASSAY_TRY(each_method(&l, known)); /* before hours of work, not behind them */
+    ASSAY_TRY(each_method(&l, look)); /* before hours of work, not behind them */
     ASSAY_TRY(att_lab_open(&l.lab, ctx, source, protocol));
-    ASSAY_TRY(truth_make(&l));
+    ASSAY_TRY(lds_truth_make(&l));
     json_obj(&l.j);
     tell_head(&l);
     ASSAY_TRY(tell_methods(&l));
     json_kint(&l.j, "models", (int64_t)(protocol->seeds * protocol->subsets));
-    json_knum(&l.j, "seconds", l.o.truth_only ? l.truth_seconds : seconds_since(began));
+    json_knum(&l.j, "seconds",
+              l.o.truth_only ? l.truth_seconds : 1e-9 * (double)(os_now_ns() - began));
     json_obj_end(&l.j);
     buf_str(&text, "\n");
     ASSAY_TRY(buf_check(&text));

@@ -21,7 +21,10 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "LIST",
      .shown = "all",
-     .help = "names with commas between"},
+     .help = "names with commas between",
+     .more = "kernel, ekfac, replay, grad-dot, grad-cos and others; stack is ten models of "
+             "ekfac and as many replays as were asked for, added up with weights fitted "
+             "on further subsets."},
     {.name = "models",
      .type = CLI_TEXT,
      .value = "LIST",
