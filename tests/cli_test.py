@@ -330,10 +330,10 @@ class Data(Packed):
                                                  "--from=parquet").err)
 
     def test_lds(self):
-        """Noise with a bright square whose place says the class: 400 + 40 images as idx files."""
+        """Noise with a bright square whose place says the class: 200 + 20 images as idx files."""
         state, data = 1, self.dir / "idx"
         data.mkdir()
-        for name, rows in (("train", 400), ("t10k", 40)):
+        for name, rows in (("train", 200), ("t10k", 20)):
             pixels, labels = bytearray(), bytes(i % 4 for i in range(rows))
             for label in labels:
                 image = bytearray(28 * 28)
@@ -350,7 +350,7 @@ class Data(Packed):
         keep = self.dir / "truth"
         told = [json.loads(self.good("lds", data, "--protocol=toy", "--methods=kernel,grad-dot", "--models=1,2",
                                      "--keep", keep, f"-j{j}", "--json").out) for j in (1, 2)]
-        self.assertEqual((told[0]["models"], told[0]["truth_kept"], told[1]["truth_kept"]), (48, False, True))
+        self.assertEqual((told[0]["models"], told[0]["truth_kept"], told[1]["truth_kept"]), (32, False, True))
         self.assertTrue(0 < told[0]["ceiling"] <= 1)
         self.assertEqual([(m["method"], m["models"], m["centre"]) for m in told[0]["methods"]],
                          [(m, n, "matched") for m in ("kernel", "grad-dot") for n in (1, 2)])

@@ -8,6 +8,9 @@
 #define MLP_RECIPE                                                                       \
     { .epochs = 15, .batch = 50, .rate = .02, .momentum = .9, .hold = .5 }
 
+static const att_recipe toy_recipe = {
+    .epochs = 6, .batch = 20, .rate = .05, .momentum = .9, .hold = .5};
+
 static const att_protocol protocols[] = {
     {.name = "a",
      .summary =
@@ -36,13 +39,13 @@ static const att_protocol protocols[] = {
      .summary = "protocol a in small, for a first look and for tests",
      .model = "mlp",
      .size = 28,
-     .rows = 400,
-     .targets = 40,
+     .rows = 200,
+     .targets = 20,
      .share = .5,
-     .subsets = 24,
+     .subsets = 16,
      .seeds = 2,
-     .fit_subsets = 12,
-     .recipe = MLP_RECIPE},
+     .fit_subsets = 8,
+     .recipe = toy_recipe},
 };
 
 assay_status
