@@ -11,9 +11,11 @@
 #include <assay/file.h>
 #include <assay/load.h>
 #include <assay/model.h>
+#include <assay/read.h>
 #include <assay/report.h>
 #include <assay/settings.h>
 #include <assay/tensor.h>
 #include <assay/train.h>
+#include <assay/write.h>
 
 #endif

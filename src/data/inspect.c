@@ -4,10 +4,9 @@
 
 #include "base/json.h"
 #include "base/pool.h"
-#include "data/field.h"
 #include "data/image_cell.h"
 #include "data/load/jpeg_index.h"
-#include "data/section.h"
+#include "data/opened.h"
 #include "file/atomic.h"
 
 #include <ctype.h>
@@ -15,49 +14,6 @@
 #include <string.h>
 
 enum { BLOCK_ROWS = 4096, GRAIN = 16, MAX_LISTED = 100 };
-
-/* A file with the types of its columns. */
-typedef struct opened {
-    assay_ctx *ctx;
-    beton_file *file;
-    int fields;
-    const data_field *kind[BETON_MAX_FIELDS];
-    field_type *type;
-    data_section said;
-} opened;
-
-static void close_file(opened *o) {
-    data_section_free(&o->said);
-    mem_free(o->ctx, o->type);
-    beton_close(o->file);
-}
-
-static assay_status open_file(opened *o, assay_ctx *ctx, const char *path) {
-    assay_status status = ASSAY_OK;
-    *o = (opened){.ctx = ctx};
-    ASSAY_TRY(beton_open(&o->file, ctx, path));
-    o->fields = beton_fields(o->file);
-    ASSAY_TRY(mem_new(ctx, &o->type, (size_t)o->fields, sizeof *o->type));
-    for (int i = 0; i < o->fields; i++) {
-        const beton_field *f = beton_field_at(o->file, i);
-        o->kind[i] = field_for(f->type);
-        if (o->kind[i] == NULL) {
-            err_set(ASSAY_E_UNSUPPORTED, "fields of type %d are not read", (int)f->type);
-            err_where("%s: field '%s'", path, f->name);
-            status = ASSAY_E_UNSUPPORTED;
-            goto done;
-        }
-        ASSAY_TRY_AT(o->kind[i]->plan(&o->type[i], ctx, f), "%s: field '%s'", path,
-                     f->name);
-    }
-    ASSAY_TRY(data_section_read(&o->said, ctx, o->file));
-done:
-    if (status != ASSAY_OK) {
-        close_file(o);
-        *o = (opened){.ctx = ctx};
-    }
-    return status;
-}
 
 /* Hands a buffer's text out. */
 static assay_status take_text(buf *b, char **out) {
@@ -211,7 +167,7 @@ assay_status assay_beton_info(assay_ctx *ctx, const char *path, char **json) {
     buf b = buf_make(ctx);
     json_out j = json_out_make(&b, 1);
     *json = NULL;
-    ASSAY_TRY(open_file(&o, ctx, path));
+    ASSAY_TRY(opened_open(&o, ctx, path));
     json_obj(&j);
     json_kstr(&j, "schema", "assay.info/1");
     json_kint(&j, "version", 2);
@@ -237,7 +193,7 @@ assay_status assay_beton_info(assay_ctx *ctx, const char *path, char **json) {
     json_obj_end(&j);
     status = take_text(&b, json);
 done:
-    close_file(&o);
+    opened_close(&o);
     buf_free(&b);
     return status;
 }
@@ -370,7 +326,7 @@ static assay_status
 verify(report *r, uint64_t *samples, assay_ctx *ctx, const char *path, int quick) {
     assay_status status = ASSAY_OK;
     opened o;
-    status = open_file(&o, ctx, path);
+    status = opened_open(&o, ctx, path);
     if (is_of_the_file(status)) {
         add_problem(r, -1, NULL);
         return ASSAY_OK;
@@ -393,7 +349,7 @@ verify(report *r, uint64_t *samples, assay_ctx *ctx, const char *path, int quick
     ASSAY_TRY(verify_cells(r, &o, quick));
     ASSAY_TRY(verify_identity(r, &o));
 done:
-    close_file(&o);
+    opened_close(&o);
     return status;
 }
 
@@ -480,7 +436,7 @@ assay_status assay_beton_dump(assay_ctx *ctx,
         err_help("pass --force to replace a file, or another name");
         return ASSAY_E_INVALID;
     }
-    ASSAY_TRY(open_file(&o, ctx, path));
+    ASSAY_TRY(opened_open(&o, ctx, path));
     ASSAY_TRY(find_cell(&o, sample, field, &k));
     ASSAY_TRY(o.kind[k]->read(&v, o.file, &o.type[k], sample, k));
     extension(ext, out);
@@ -490,6 +446,6 @@ assay_status assay_beton_dump(assay_ctx *ctx,
     ASSAY_TRY(atomic_put(ctx, out, b.data, b.len));
 done:
     buf_free(&b);
-    close_file(&o);
+    opened_close(&o);
     return status;
 }
