@@ -24,7 +24,8 @@ ADAPTERS = {  # file name without .c: the foreign headers it is there for
     "libarchive": "archive|archive_entry", "onednn": r"(oneapi/dnnl/)?dnnl(_\w+)?|omp",
     "lapack": "lapacke|cblas", "protobuf": "onnx.pb-c|protobuf-c/protobuf-c",
     "protobuf_write": "onnx.pb-c|protobuf-c/protobuf-c",
-    "blas": "cblas"}
+    "blas": "cblas",
+    "ext": "Python"}  # python/ext/ext.h
 
 
 def complaint(path, room, target, angled):
@@ -39,7 +40,9 @@ def complaint(path, room, target, angled):
     if target.endswith("_table.inc"):  # written by assay_registry()
         return None
     folder, _, name = target.partition("/")
-    if room in ("cli", "python"):
+    if room == "python":
+        return None if angled or "/" not in target else "python sees public headers only"
+    if room == "cli":
         return None if angled or folder == room else f"{room} sees public headers only"
     other = name[:-len(".h")] if angled else folder  # <assay/data.h> belongs to data
     other = HEADERS.get(other, other)
@@ -55,6 +58,7 @@ def main():
     files = [(p, HEADERS.get(p.stem, p.stem)) for p in sorted(root.glob("include/assay/*.h"))]
     files += [(p, p.relative_to(root / "src").parts[0])
               for p in sorted(root.glob("src/*/**/*")) if p.suffix in (".c", ".h", ".inc")]
+    files += [(p, "python") for p in sorted(root.glob("python/ext/*.[ch]"))]
     found = 0
     for path, room in files:
         if path.name == "assay.h":

@@ -11,7 +11,8 @@ build='build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-seri
        liblapacke-dev libspng-dev libjpeg62-turbo-dev libarchive-dev libjansson-dev zlib1g-dev
        libprotobuf-c-dev protobuf-c-compiler libonnx-dev'
 demo='dataset-fashion-mnist'
-check='libcmocka-dev clang libclang-rt-14-dev llvm chromium python3 groff man-db libonnx-testdata'
+check='libcmocka-dev clang libclang-rt-14-dev llvm chromium python3 groff man-db libonnx-testdata
+       python3-dev python3-pytest python3-numpy mypy'
 
 case ${1-} in
 '') wanted="$build $demo" ;;

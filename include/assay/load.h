@@ -119,6 +119,8 @@ assay_loader_create(assay_loader **out,
 /** Begins an epoch. One that is running is given up; nothing leaks. */
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_loader_epoch(assay_loader *l,
                                                            uint32_t epoch);
+/** The epoch that was begun last; 0 before the first. */
+ASSAY_API uint32_t assay_loader_epoch_number(const assay_loader *l);
 /** The next batch; n = 0 at the end. Errors of the workers arrive here and name sample
  * and field; they are said again until the next epoch begins.
  *  @errors FORMAT (damaged sample), IO, NOMEM, CANCELLED */

@@ -2,6 +2,7 @@
 #ifndef ASSAY_TRAIN_H
 #define ASSAY_TRAIN_H
 
+#include <assay/model.h>
 #include <assay/settings.h>
 
 #ifdef __cplusplus
@@ -111,6 +112,16 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval_with(assay_ctx *ctx,
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_export_onnx(assay_ctx *ctx,
                                                           const char *model,
                                                           const char *path);
+
+/** Opens a model file (.safetensors of ours) to run it on arrays: input pixels from 0 to 1,
+ * [batch, C, H, W], normalised inside as the file says; output "logits".
+ *  @param out  NULL on failure   @param options  NULL: defaults
+ *  @errors as assay_export_onnx   @threads safe   @cost reads the file once */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_model_open_trained(assay_model **out,
+                         assay_ctx *ctx,
+                         const char *path,
+                         const assay_model_options *options);
 
 /** Zoo models by index, for help texts. @threads safe */
 ASSAY_API size_t assay_zoo_count(void);

@@ -43,7 +43,7 @@ static PyObject *context_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
     c->pid = getpid();
     assay_status status = assay_ctx_create(&c->ctx, &o);
     if (status != ASSAY_OK) {
-        Py_DECREF(c);
+        drop(c);
         return raise_last(status);
     }
     c->threads = assay_ctx_threads(c->ctx);
@@ -70,12 +70,11 @@ static void context_dealloc(PyObject *self) {
     (void)context_clear(self);
     if (c->pid == getpid()) { /* else its threads are not ours to join */
         assay_ctx *ctx = c->ctx;
-        Py_BEGIN_ALLOW_THREADS
-        assay_ctx_destroy(ctx);
+        Py_BEGIN_ALLOW_THREADS assay_ctx_destroy(ctx);
         Py_END_ALLOW_THREADS
     }
     PyObject_GC_Del(self);
-    Py_DECREF(type);
+    drop(type);
 }
 
 context *context_for(PyObject *given) {
@@ -88,7 +87,7 @@ context *context_for(PyObject *given) {
     }
     if (context_check((context *)given, "Context") < 0)
         return NULL;
-    Py_INCREF(given);
+    share(given);
     return (context *)given;
 }
 
@@ -96,9 +95,9 @@ int context_check(const context *c, const char *what) {
     if (c->pid == getpid())
         return 0;
     char text[128];
-    (void)PyOS_snprintf(text, sizeof text,
-                        "this %s was made before a fork; its threads are not in this process",
-                        what);
+    (void)PyOS_snprintf(
+        text, sizeof text,
+        "this %s was made before a fork; its threads are not in this process", what);
     raise_made(ASSAY_E_INVALID, text, "make it in the process that uses it");
     return -1;
 }
@@ -117,13 +116,14 @@ static int tell_progress(void *cookie, const assay_progress *p) {
     PyGILState_STATE gil = PyGILState_Ensure();
     int stop = j->raised[0] != NULL;
     if (!stop) {
-        PyObject *said = PyObject_CallFunction(
-            j->progress, "siiLLsd", p->phase, p->phase_index, p->phase_count,
-            (long long)p->done, (long long)p->total, p->unit, 1e-9 * (double)p->elapsed_ns);
+        PyObject *said =
+            PyObject_CallFunction(j->progress, "siiLLsd", p->phase, p->phase_index,
+                                  p->phase_count, (long long)p->done, (long long)p->total,
+                                  p->unit, 1e-9 * (double)p->elapsed_ns);
         stop = !said || said == Py_False;
         if (!said)
             keep_raised(j);
-        Py_XDECREF(said);
+        drop(said);
     }
     PyGILState_Release(gil);
     return stop;
@@ -161,10 +161,8 @@ static bool job_wait(job *j) {
 static void job_attend(job *j) {
     bool done = false;
     while (!done) {
-        Py_BEGIN_ALLOW_THREADS
-        done = job_wait(j);
-        Py_END_ALLOW_THREADS
-        if (!done && PyErr_CheckSignals() < 0) {
+        Py_BEGIN_ALLOW_THREADS done = job_wait(j);
+        Py_END_ALLOW_THREADS if (!done && PyErr_CheckSignals() < 0) {
             keep_raised(j);
             assay_ctx_cancel(j->ctx);
         }
@@ -240,16 +238,15 @@ int context_work(context *c, bool own, PyObject *progress, work_fn *work, void *
             return -1;
         }
     }
-    Py_INCREF(c);
+    share(c);
     int failed = job_run(c, &j);
     if (own) {
-        Py_BEGIN_ALLOW_THREADS
-        assay_ctx_destroy(j.ctx);
+        Py_BEGIN_ALLOW_THREADS assay_ctx_destroy(j.ctx);
         Py_END_ALLOW_THREADS
     } else {
         assay_ctx_resume(j.ctx);
     }
-    Py_DECREF(c);
+    drop(c);
     return failed;
 }
 
@@ -273,7 +270,7 @@ static PyObject *context_repr(PyObject *self) {
 
 static PyObject *context_enter(PyObject *self, PyObject *none) {
     (void)none;
-    Py_INCREF(self);
+    share(self);
     return self;
 }
 

@@ -24,7 +24,7 @@ static const error_class classes[] = {
     {ASSAY_E_FORMAT, "FormatError", "ValueError",
      "Bytes that are not what they should be: a damaged or foreign file."},
     {ASSAY_E_VERSION, "VersionError", "ValueError", "A file of another version."},
-    {ASSAY_E_NOTFOUND, "NotFound", "LookupError", "A named thing does not exist."},
+    {ASSAY_E_NOTFOUND, "NotFound", "FileNotFoundError", "A named thing does not exist."},
     {ASSAY_E_UNSUPPORTED, "Unsupported", "NotImplementedError",
      "Legal, but not done here."},
     {ASSAY_E_CANCELLED, "Cancelled", NULL, "The work was cancelled by the program."},
@@ -42,15 +42,15 @@ static PyObject *make_class(const error_class *c, PyObject *base) {
     if (c->also) {
         PyObject *builtins = PyImport_ImportModule("builtins");
         also = builtins ? PyObject_GetAttrString(builtins, c->also) : NULL;
-        Py_XDECREF(builtins);
+        drop(builtins);
         bases = also ? PyTuple_Pack(2, base, also) : NULL;
     } else {
         bases = PyTuple_Pack(1, base);
     }
     if (bases)
         made = PyErr_NewExceptionWithDoc(name, c->doc, bases, NULL);
-    Py_XDECREF(also);
-    Py_XDECREF(bases);
+    drop(also);
+    drop(bases);
     return made;
 }
 
@@ -91,7 +91,7 @@ static PyObject *text_of(const char *text) {
 static int set_text(PyObject *object, const char *name, const char *text) {
     PyObject *value = text_of(text);
     int failed = value ? PyObject_SetAttrString(object, name, value) : -1;
-    Py_XDECREF(value);
+    drop(value);
     return failed;
 }
 
@@ -106,11 +106,12 @@ PyObject *failure_raise(const failure *f) {
     PyObject *words = text_of(text);
     PyObject *error = words ? PyObject_CallFunctionObjArgs(class, words, NULL) : NULL;
     if (error && set_text(error, "message", message) == 0 &&
-        set_text(error, "where", f->where) == 0 && set_text(error, "help", f->help) == 0 &&
+        set_text(error, "where", f->where) == 0 &&
+        set_text(error, "help", f->help) == 0 &&
         set_text(error, "status", assay_status_name(f->status)) == 0)
         PyErr_SetObject(class, error);
-    Py_XDECREF(words);
-    Py_XDECREF(error);
+    drop(words);
+    drop(error);
     return NULL;
 }
 

@@ -29,6 +29,14 @@ typedef struct ext_state {
 } ext_state;
 ext_state *ext_get(void);
 
+/* One reference more or less of any object; drop accepts NULL. */
+static inline void share(void *object) {
+    Py_INCREF((PyObject *)object);
+}
+static inline void drop(void *object) {
+    Py_XDECREF((PyObject *)object);
+}
+
 /* ---- error.c ---- */
 
 /* A failure of the library's, as told on the thread where it happened. */
@@ -49,8 +57,7 @@ int errors_make(PyObject *module, ext_state *state);
 /* ---- context.c ---- */
 
 typedef struct context {
-    PyObject_HEAD
-    assay_ctx *ctx;
+    PyObject_HEAD assay_ctx *ctx;
     pid_t pid; /* a child of fork has none of the threads */
     int threads;
     PyObject *progress; /* callable or NULL */
@@ -63,9 +70,10 @@ context *context_for(PyObject *given);
 int context_check(const context *c, const char *what);
 
 typedef assay_status work_fn(assay_ctx *ctx, void *arg);
-/* Does work on a thread of its own, so that this one can look after signals: within 100 ms
- * of a KeyboardInterrupt the work is asked to end. `own`: on a context of its own, whose
- * progress is told to `progress` (NULL: the context's). 0, or -1 with an exception. */
+/* Does work on a thread of its own, so that this one can look after signals: within 100
+ * ms of a KeyboardInterrupt the work is asked to end. `own`: on a context of its own,
+ * whose progress is told to `progress` (NULL: the context's). 0, or -1 with an exception.
+ */
 int context_work(context *c, bool own, PyObject *progress, work_fn *work, void *arg);
 
 /* ---- options.c ---- */
@@ -93,8 +101,7 @@ PyObject *take_string(assay_ctx *ctx, char *text);
 
 /* Holds memory of the library's until the last array on it is gone. */
 typedef struct memory {
-    PyObject_HEAD
-    void *handle;
+    PyObject_HEAD void *handle;
     void (*release)(void *handle);
     context *context;
 } memory;
@@ -102,8 +109,7 @@ memory *memory_new(void *handle, void (*release)(void *), context *c);
 
 /* An array on a memory. */
 typedef struct array {
-    PyObject_HEAD
-    PyObject *owner;
+    PyObject_HEAD PyObject *owner;
     void *data;
     assay_dtype dtype;
     int ndim;
@@ -129,7 +135,7 @@ typedef struct borrowed {
     assay_dtype dtype;
     int ndim;
     int64_t dim[ASSAY_MAX_DIMS], stride[ASSAY_MAX_DIMS]; /* in elements */
-    size_t bytes;                                         /* count x size */
+    size_t bytes;                                        /* count x size */
     bool dense;
     Py_buffer view;
     PyObject *capsule;

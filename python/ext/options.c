@@ -10,15 +10,14 @@ static int keep(PyObject **list, PyObject *object) {
 }
 
 const char *keep_text(PyObject *text, PyObject **list) {
-    PyObject *path = PyUnicode_Check(text) || PyBytes_Check(text)
-                         ? (Py_INCREF(text), text)
-                         : PyOS_FSPath(text);
+    PyObject *path = PyUnicode_Check(text) || PyBytes_Check(text) ? (share(text), text)
+                                                                  : PyOS_FSPath(text);
     PyObject *bytes = NULL;
     const char *out = NULL;
     if (path && PyUnicode_FSConverter(path, &bytes) && keep(list, bytes) == 0)
         out = PyBytes_AsString(bytes);
-    Py_XDECREF(bytes);
-    Py_XDECREF(path);
+    drop(bytes);
+    drop(path);
     return out;
 }
 
@@ -30,7 +29,7 @@ const char **keep_texts(PyObject *sequence, PyObject **list, size_t *count) {
     for (Py_ssize_t i = 0; out && i < n; i++) {
         PyObject *item = PySequence_GetItem(sequence, i);
         out[i] = item ? keep_text(item, list) : NULL;
-        Py_XDECREF(item);
+        drop(item);
         if (!out[i]) {
             PyMem_Free(out);
             return NULL;
@@ -56,7 +55,7 @@ static const char **texts(PyObject *value, PyObject **list) {
     if (out && !capsule)
         PyMem_Free(out);
     int failed = capsule ? keep(list, capsule) : -1;
-    Py_XDECREF(capsule);
+    drop(capsule);
     return failed ? NULL : out;
 }
 
@@ -143,7 +142,7 @@ PyObject *result_dict(const void *result, const member *table) {
         PyObject *value = value_of((const char *)result + m->at, m);
         if (!value || PyDict_SetItemString(dict, m->name, value) < 0)
             Py_CLEAR(dict);
-        Py_XDECREF(value);
+        drop(value);
     }
     return dict;
 }

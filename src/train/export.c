@@ -8,11 +8,11 @@
 
 #include <assay/train.h>
 
-assay_status assay_export_onnx(assay_ctx *ctx, const char *model, const char *path) {
+/* Appends the ONNX file that a model file is. */
+static assay_status as_onnx(buf *out, assay_ctx *ctx, const char *model) {
     assay_status status = ASSAY_OK;
     trained_model m = {0};
-    atomic_file f = {.fd = -1};
-    buf bytes = buf_make(ctx), classes = buf_make(ctx);
+    buf classes = buf_make(ctx);
     ASSAY_TRY(model_load(&m, ctx, model));
     json_out j = json_out_make(&classes, 0);
     json_arr(&j);
@@ -34,14 +34,40 @@ assay_status assay_export_onnx(assay_ctx *ctx, const char *model, const char *pa
                                    .image = m.zoo.images,
                                    .meta = meta,
                                    .n_meta = sizeof meta / sizeof *meta};
-    ASSAY_TRY_AT(onnx_export(&bytes, ctx, m.zoo.graph, &m.weights, &o), "%s", model);
+    ASSAY_TRY_AT(onnx_export(out, ctx, m.zoo.graph, &m.weights, &o), "%s", model);
+    ASSAY_TRY(buf_check(out));
+done:
+    model_free(&m);
+    buf_free(&classes);
+    return status;
+}
+
+assay_status assay_export_onnx(assay_ctx *ctx, const char *model, const char *path) {
+    assay_status status = ASSAY_OK;
+    atomic_file f = {.fd = -1};
+    buf bytes = buf_make(ctx);
+    ASSAY_TRY(as_onnx(&bytes, ctx, model));
     ASSAY_TRY(atomic_open(&f, ctx, path));
     ASSAY_TRY(atomic_write(&f, bytes.data, bytes.len));
     ASSAY_TRY(atomic_commit(&f));
 done:
     atomic_abandon(&f);
-    model_free(&m);
     buf_free(&bytes);
-    buf_free(&classes);
+    return status;
+}
+
+/* The one form that both have: what runs here is what other programs will run. */
+assay_status assay_model_open_trained(assay_model **out,
+                                      assay_ctx *ctx,
+                                      const char *path,
+                                      const assay_model_options *options) {
+    assay_status status = ASSAY_OK;
+    buf bytes = buf_make(ctx);
+    *out = NULL;
+    ASSAY_TRY(as_onnx(&bytes, ctx, path));
+    ASSAY_TRY_AT(assay_model_open_memory(out, ctx, bytes.data, bytes.len, options), "%s",
+                 path);
+done:
+    buf_free(&bytes);
     return status;
 }

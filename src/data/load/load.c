@@ -165,6 +165,10 @@ assay_status assay_loader_epoch(assay_loader *l, uint32_t epoch) {
     return begin(l, epoch, 0);
 }
 
+uint32_t assay_loader_epoch_number(const assay_loader *l) {
+    return l->epoch;
+}
+
 uint64_t assay_loader_batches(const assay_loader *l) {
     return sampler_batches(l->sampler, 0);
 }

@@ -142,6 +142,7 @@ static void test_what_cannot_be_kept(void **state) {
     assert_int_equal(assay_loader_keep(l, &again), ASSAY_E_INVALID);
     assert_ok(assay_loader_next(l, &b));
     assert_ok(assay_loader_epoch(l, 1)); /* gives the batch up */
+    assert_int_equal(assay_loader_epoch_number(l), 1);
     assert_int_equal(assay_loader_keep(l, &again), ASSAY_E_INVALID);
     assay_kept_release(kept);
     assay_kept_release(NULL);
