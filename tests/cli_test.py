@@ -518,6 +518,31 @@ class Work(Packed):
         done = self.good("train", self.beton, "-o", out, *self.small, *more)
         return out, done
 
+    def test_a_model_of_text(self):
+        text, out = self.dir / "play.txt", self.dir / "play"
+        text.write_text("to be or not to be, that is the question\n" * 40)
+        words = ("--model=gpt-tiny", "--context=16", "--batch=8", "--epochs=2")
+        done = self.good("train", text, "-o", out, *words, "--tokens=char", "--json")
+        document = json.loads(done.out)
+        self.assertEqual(document["train_tokens"] + document["test_tokens"], 41 * 40)
+        self.assertGreater(document["bits_per_byte"], 0)
+        judged = json.loads(self.good("eval", out, text, "--json").out)
+        self.assertAlmostEqual(judged["loss"], document["loss"], 6)
+        self.assertIn("per token", self.good("eval", out, text, "--split=all").out)
+        said = self.good("generate", out, "--prompt=to be", "-n", "20", "--seed=4").out
+        self.assertTrue(said.startswith("to be"))
+        self.assertEqual(len(said), 5 + 20 + 1)
+        self.assertEqual(said, self.good("generate", out, "--prompt=to be", "-n", "20",
+                                         "--seed=4").out)
+        document = json.loads(self.good("generate", out, "-n", "9", "--json").out)
+        self.assertEqual((document["schema"], len(document["text"])), ("assay.generate/1", 9))
+        self.assertIn("U+0078", self.refused(3, "generate", out, "--prompt=xylo").err)
+        self.good("export", out / "model.safetensors", self.dir / "play.onnx", "--to=onnx")
+        self.assertIn("tokens", self.refused(3, "train", self.beton, "-o", self.dir / "x",
+                                             "--model=gpt-tiny", "--tokens=char").err)
+        self.refused(2, "train", text, "-o", self.dir / "x", "--model=gpt-tiny",
+                     "--tokens=word")
+
     def test_train_eval(self):
         out, done = self.trained("--json")
         document = json.loads(done.out)

@@ -130,8 +130,8 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .help = "what a text is cut into",                                                 \
       .more = "byte: its bytes. char: the characters (UTF-8) that occur in it. bpe:N: "  \
               "N tokens, learnt from it by joining the pairs that occur most.")          \
-    X(INT, context, "context", .value = "N", .initial = "128", .low = 1, .high = 65536,  \
-      .help = "tokens that a model of text sees at once")                                \
+    X(INT, context, "context", .rare = 1, .value = "N", .initial = "128", .low = 1,      \
+      .high = 65536, .help = "tokens that a model of text sees at once")                 \
     X(DOUBLE, held_out, "held-out", .rare = 1, .value = "X", .initial = "0.1", .low = 0, \
       .high = 0.9, .help = "share of a text's end that it is tested on")
 

@@ -76,7 +76,8 @@ typedef struct assay_eval_result {
 } assay_eval_result;
 
 /** Evaluates a model file (.safetensors of ours) or a run folder (its members averaged)
- * on a dataset's split ("test", "train" or "all"; NULL: test). Size, channels and
+ * on a dataset's split ("test", "train" or "all"; NULL: test), or a model of text on the
+ * part of a text that training would hold out, the rest, or all of it. Size, channels and
  * normalisation come from the model's metadata.
  *  @errors as assay_train; SHAPE when classes do not match */
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval(assay_ctx *ctx,
@@ -102,6 +103,32 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_eval_with(assay_ctx *ctx,
                                                         const char *source,
                                                         const assay_eval_options *options,
                                                         assay_eval_result *result);
+
+typedef struct assay_generate_options {
+    size_t struct_size;
+    const char *prompt; /**< what the text begins with; NULL or "": nothing */
+    int tokens;         /**< to add */
+    double temperature; /**< 1: as the model says; below, more likely ones more often; 0:
+                             always the likeliest */
+    uint64_t seed;
+} assay_generate_options;
+#define ASSAY_GENERATE_OPTIONS_INIT                                                      \
+    {                                                                                    \
+        .struct_size = sizeof(assay_generate_options), .tokens = 256, .temperature = 1   \
+    }
+
+/** Text from a model of text (a .safetensors of ours, or a run's folder): the prompt and
+ * what was drawn behind it. The same model, options and build give the same bytes.
+ *  @param out  the bytes, a NUL behind them, take; release with
+ * assay_string_free   @param bytes  filled
+ *  @errors INVALID, NOTFOUND, UNSUPPORTED (a model of images), FORMAT (a character that
+ * the vocabulary has not), NUMERIC, NOMEM, CANCELLED   @threads safe
+ *  @cost a forward pass over the context for each token */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_generate(assay_ctx *ctx,
+                                                       const char *model,
+                                                       const assay_generate_options *options,
+                                                       char **out,
+                                                       size_t *bytes);
 
 /** Writes a model file (.safetensors of ours) as ONNX (opset 17): input pixels from 0 to
  * 1, [batch, C, H, W], normalised by the file's first nodes; output "logits". Batch norm

@@ -2,6 +2,7 @@
 #include "train/run.h"
 
 #include "train/run_dir.h"
+#include "train/text.h"
 
 #include "base/json.h"
 #include "base/options.h"
@@ -202,6 +203,10 @@ assay_status assay_eval_with(assay_ctx *ctx,
         return ASSAY_E_INVALID;
     }
     ASSAY_TRY(models_load(&e, model));
+    if (e.model[0].card.tokens) {
+        ASSAY_TRY(eval_text(ctx, &e.model[0], source, split, result));
+        goto done;
+    }
     ASSAY_TRY(data_load(&e, source));
     ASSAY_TRY(rows_choose(&e, split));
     ASSAY_TRY(verdicts_init(&v, ctx, e.n_rows, (size_t)e.model[0].card.classes));

@@ -8,24 +8,31 @@
 
 #include <assay/train.h>
 
+static assay_status names_write(buf *out, const model_card *c) {
+    json_out j = json_out_make(out, 0);
+    json_arr(&j);
+    for (int i = 0; c->class_name && i < c->classes; i++)
+        json_str(&j, c->class_name[i]);
+    json_arr_end(&j);
+    return buf_check(out);
+}
+
 /* Appends the ONNX file that a model file is. */
 static assay_status as_onnx(buf *out, assay_ctx *ctx, const char *model) {
     assay_status status = ASSAY_OK;
     trained_model m = {0};
     buf classes = buf_make(ctx);
     ASSAY_TRY(model_load(&m, ctx, model));
-    json_out j = json_out_make(&classes, 0);
-    json_arr(&j);
-    for (int i = 0; m.card.class_name && i < m.card.classes; i++)
-        json_str(&j, m.card.class_name[i]);
-    json_arr_end(&j);
-    ASSAY_TRY(buf_check(&classes));
-    const onnx_pair meta[] = {{"assay.model", m.card.name},
-                              {"assay.classes", classes.data},
-                              {"assay.dataset_sha256", m.card.dataset_sha256},
-                              {"assay.input", "pixels from 0 to 1; normalised inside"}};
+    bool images = !m.card.tokens;
+    ASSAY_TRY(images ? names_write(&classes, &m.card)
+                     : tokenizer_write(m.card.tokens, &classes));
+    const onnx_pair meta[] = {
+        {"assay.model", m.card.name},
+        {images ? "assay.classes" : "assay.tokens", classes.data},
+        {"assay.dataset_sha256", m.card.dataset_sha256},
+        {"assay.input",
+         images ? "pixels from 0 to 1; normalised inside" : "numbers of tokens"}};
     static const char *const name = "logits";
-    bool images = nn_graph_shape(m.zoo.graph, m.zoo.images).ndim == 4;
     const onnx_export_options o = {.outputs = &m.zoo.logits,
                                    .names = &name,
                                    .n_outputs = 1,

@@ -33,4 +33,11 @@ ASSAY_MUST_CHECK assay_status text_measure(assay_ctx *ctx,
 /* A loss per token as bits per byte of the text. */
 double text_bits(double loss, size_t tokens, size_t bytes);
 
+/* assay_eval of a model of text. */
+ASSAY_MUST_CHECK assay_status eval_text(assay_ctx *ctx,
+                                        const trained_model *m,
+                                        const char *source,
+                                        const char *split,
+                                        assay_eval_result *result);
+
 #endif

@@ -47,11 +47,11 @@ done:
 
 static assay_status
 job_check(const train_data *d, const train_recipe *r, const train_job *job) {
-    if (job->n_rows < 2)
-        return err_set(ASSAY_E_SHAPE, "%zu training rows are too few", job->n_rows);
     assay_status status = batches_kind_of(d)->check(d, job);
     if (status != ASSAY_OK)
         return status;
+    if (job->n_rows < 2)
+        return err_set(ASSAY_E_SHAPE, "%zu training rows are too few", job->n_rows);
     return schedule_find(r->schedule)
                ? ASSAY_OK
                : err_set(ASSAY_E_INVALID, "there is no schedule \"%s\"", r->schedule);

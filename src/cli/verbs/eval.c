@@ -40,9 +40,17 @@ static assay_status run(cli_run *run) {
         json_real(t, "accuracy", r.accuracy);
         json_real(t, "loss", r.loss);
         json_uint(t, "rows", r.rows);
+        if (r.tokens) {
+            json_uint(t, "tokens", r.tokens);
+            json_real(t, "bits_per_byte", r.bits_per_byte);
+        }
         json_uint(t, "members", (uint64_t)r.members);
         json_close(t);
         text_add(t, "\n");
+    } else if (r.tokens) {
+        text_add(t, "loss %.4f per token (%.4f bits per byte), %s of %s right (%s)\n",
+                 r.loss, r.bits_per_byte, words_percent(r.accuracy).s,
+                 words_count(r.tokens).s, split);
     } else {
         text_add(t, "accuracy %s on %s rows (%s), loss %.4f", words_percent(r.accuracy).s,
                  words_count(r.rows).s, split, r.loss);
@@ -60,11 +68,14 @@ const assay_verb assay_verb_eval = {
     .description =
         "Runs a model over the rows of a split and tells accuracy and mean "
         "cross-entropy. Of a run with members the predictions are averaged. Size, "
-        "channels and normalisation come from the model.",
+        "channels and normalisation come from the model.\n\n"
+        "A model of text is tested on a text, each token from those before it: \"test\" "
+        "is the "
+        "part that training would hold out of that text, \"train\" the rest.",
     .options = options,
     .positionals = {{"MODEL", "a .safetensors model of assay's, or a run's folder",
                      false},
-                    {"DATA", "a .beton file, or anything that 'assay pack' reads",
+                    {"DATA", "a .beton file, anything that 'assay pack' reads, or a text",
                      false}},
     .examples = {{"assay eval run/ photos.beton", "on the test rows"},
                  {"assay eval run/model.safetensors photos.beton --split train --json",

@@ -110,7 +110,9 @@ const assay_verb assay_verb_export = {
         "With --to=onnx a model file of ours (.safetensors) becomes an ONNX file of "
         "opset "
         "17, weights inside. It takes pixels from 0 to 1; its first nodes normalise "
-        "them.",
+        "them. A model of text takes numbers of tokens, int32 [batch, context]; the "
+        "vocabulary "
+        "is in its metadata.",
     .options = options,
     .positionals = {{"FILE", "a .beton file, or a model", false},
                     {"OUT", "the folder or file to make", false}},

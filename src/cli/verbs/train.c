@@ -56,6 +56,11 @@ static void tell_json(text *t, const assay_train_result *r, const char *out) {
     json_uint(t, "train_rows", r->train_rows);
     json_uint(t, "test_rows", r->test_rows);
     json_uint(t, "excluded", r->excluded);
+    if (r->train_tokens) {
+        json_uint(t, "train_tokens", r->train_tokens);
+        json_uint(t, "test_tokens", r->test_tokens);
+        json_real(t, "bits_per_byte", r->bits_per_byte);
+    }
     json_uint(t, "parameters", (uint64_t)r->parameters);
     json_real(t, "seconds", r->seconds);
     json_real(t, "cpu_seconds", r->cpu_seconds);
@@ -65,7 +70,20 @@ static void tell_json(text *t, const assay_train_result *r, const char *out) {
     text_add(t, "\n");
 }
 
+static void tell_text(text *t, const assay_train_result *r, const char *out) {
+    text_add(t, "loss %.4f per token on the %s held out (%.4f bits per byte), %s right\n",
+             r->loss, words_count(r->test_tokens).s, r->bits_per_byte,
+             words_percent(r->accuracy).s);
+    text_add(t, "trained on %s tokens; %s parameters; %s, %s of processor time\n%s\n",
+             words_count(r->train_tokens).s, words_count((uint64_t)r->parameters).s,
+             words_seconds(r->seconds).s, words_seconds(r->cpu_seconds).s, out);
+}
+
 static void tell(text *t, const assay_train_result *r, const char *out) {
+    if (r->train_tokens) {
+        tell_text(t, r, out);
+        return;
+    }
     text_add(t, "test accuracy %s on %s rows", words_percent(r->accuracy).s,
              words_count(r->test_rows).s);
     if (r->members > 1)
@@ -121,11 +139,20 @@ const assay_verb assay_verb_train = {
         "with "
         "the same bytes. Size, channels, normalisation and class names are stored in the "
         "model "
-        "and applied wherever it is used.",
+        "and applied wherever it is used.\n\n"
+        "A model of tokens (gpt-tiny) is fitted to a text: a .txt file, or a folder of "
+        "them. "
+        "Its "
+        "last tenth (--held-out) is for the test; --tokens says what the text is cut "
+        "into, "
+        "--context how many of them the model sees. Loss and accuracy are then per "
+        "token.",
     .options = options,
-    .positionals = {{"DATA", "a .beton file, or anything that 'assay pack' reads",
+    .positionals = {{"DATA", "a .beton file, anything that 'assay pack' reads, or a text",
                      false}},
     .examples = {{"assay train photos.beton -o run/", "one model"},
+                 {"assay train plays.txt -o run/ --model=gpt-tiny --tokens=bpe:1024",
+                  "a model of text"},
                  {"assay train photos.beton -o six/ --members 6", "an ensemble"},
                  {"assay train photos/ -o clean/ --exclude photos.assay/exclude.txt",
                   "without what an audit found"}},
