@@ -15,12 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEDS = 3, MOST = 256, NAME = NN_MAX_NAME + 8 };
+enum { SEEDS = 5, MOST = 256, NAME = NN_MAX_NAME + 8 };
 
 static const struct {
     const char *name;
     int batch;
-} nets[] = {{"mlp", 32}, {"cnn", 8}, {"resnet9", 8}, {"resnet18", 4}, {"gpt-tiny", 2}};
+} nets[] = {
+    {"mlp", 32},           {"cnn", 8},      {"cnn-smooth", 8},      {"resnet9", 2},
+    {"resnet9-smooth", 2}, {"resnet18", 2}, {"resnet18-smooth", 2}, {"gpt-tiny", 2}};
 
 /* Images go from N,H,W,C to N,C,H,W. */
 static float *images_turned(const gradient_check *c) {
@@ -64,7 +66,7 @@ static assay_status leave(const gradient_check *c, const char *dir, int number) 
     tensor[n++] = (st_tensor){"labels",  ASSAY_I32,
                               1,         {c->batch * (int64_t)c->label_each},
                               c->labels, rows * c->label_each * 4};
-    (void)snprintf(path, sizeof path, "%s/%s.%d.safetensors", dir, c->zoo.name, number);
+    (void)snprintf(path, sizeof path, "%s/%s.%d.safetensors", dir, c->name, number);
     (void)snprintf(batch, sizeof batch, "%d", c->batch);
     (void)snprintf(seed, sizeof seed, "%d", number);
     (void)snprintf(error, sizeof error, "%.4g", c->error);
@@ -96,7 +98,7 @@ int main(int argc, char **argv) {
         if (!wanted(name, argc, argv))
             continue;
         ASSAY_TRY(gradient_check_run(&c, ctx, name, batch, (uint64_t)seed));
-        printf("%-10s batch %2d  seed %d  %zu parameters  error %.3g\n", name, batch,
+        printf("%-16s batch %2d  seed %d  %zu parameters  error %.3g\n", name, batch,
                seed, nn_graph_param_floats(c.zoo.graph), c.error);
         (void)fflush(stdout);
         ASSAY_TRY(leave(&c, argv[1], seed));

@@ -6,7 +6,8 @@
 f32_error: 2-norm of (f32 - f64) over that of f64, all parameters' gradients together, with
 images channels-last; f32_error_rows: with images row by row. assay_error: ours against our
 float64 reference. reference_error: that reference against PyTorch's f64. A sign at a ReLU or a
-winner in a pooling that rounding turns makes the error of that seed large."""
+winner in a pooling that rounding turns makes the error of that seed large; the smooth twins
+(GELU for ReLU, means for maxima) have none."""
 import json
 import pathlib
 import struct
@@ -35,7 +36,9 @@ def safetensors(path):
 
 
 def gradients(name, tensors, dtype, last=True):
-    net, _ = torch_nets.build(name)
+    plain = name.removesuffix("-smooth")
+    net, _ = torch_nets.build(plain)
+    net = net if plain == name else torch_nets.smooth(net)
     state = {k[6:]: v for k, v in tensors.items() if k.startswith("param.")}
     lost = net.load_state_dict(state, strict=False)
     assert not lost.unexpected_keys, lost

@@ -41,14 +41,15 @@ class Block(nn.Module):
         self.bn1 = nn.BatchNorm2d(o)
         self.conv2 = nn.Conv2d(o, o, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(o)
+        self.relu = nn.ReLU()
         self.downsample = None
         if stride != 1 or i != o:
             self.downsample = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False),
                                             nn.BatchNorm2d(o))
 
     def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + (self.downsample(x) if self.downsample else x))
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + (self.downsample(x) if self.downsample else x))
 
 
 class Bottleneck(nn.Module):
@@ -79,6 +80,7 @@ class ResNet(nn.Module):
         self.conv1 = (nn.Conv2d(channels, width, 3, 1, 1, bias=False) if small else
                       nn.Conv2d(channels, width, 7, 2, 3, bias=False))
         self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU()
         self.pool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
         i, grow, self.stages = width, 4 if kind is Bottleneck else 1, len(blocks)
         for k, n in enumerate(blocks):
@@ -90,7 +92,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(i, classes)
 
     def forward(self, x):
-        x = self.pool(F.relu(self.bn1(self.conv1(x))))
+        x = self.pool(self.relu(self.bn1(self.conv1(x))))
         for k in range(self.stages):
             x = getattr(self, f"layer{k + 1}")(x)
         return self.fc(x.mean((2, 3)))
@@ -345,6 +347,21 @@ def build(name, size=0):
         return zoo(name, side, 3, 1000 if side > 64 else 10), (3, side, side)
     except KeyError:
         raise SystemExit(f"there is no network {name!r}") from None
+
+
+TWINS = {nn.ReLU: lambda m: nn.GELU(), nn.MaxPool2d: lambda m: nn.AvgPool2d(m.kernel_size),
+         nn.AdaptiveMaxPool2d: lambda m: nn.AdaptiveAvgPool2d(m.output_size)}
+
+
+def smooth(net):
+    """GELU for ReLU, means for maxima (of pools without padding)."""
+    for name, child in net.named_children():
+        twin = TWINS.get(type(child))
+        if twin:
+            setattr(net, name, twin(child))
+        else:
+            smooth(child)
+    return net
 
 
 def channels_last(name):

@@ -5,8 +5,9 @@
  * read where its rows lie, no gradient of a weight is ever written, since the update
  * follows in the registers that summed it.
  *
- * Every number is the same chain of operations as the general path's: the same bits where
- * that one uses the products of gemm.h, and rounding's difference where it calls oneDNN.
+ * Every number comes by the same operations as on the general path: the same bits where
+ * that one uses the products of gemm.h (on batches of at most GEMM_DEPTH rows), and
+ * rounding's difference where it calls oneDNN.
  */
 #ifndef NN_CHAIN_H
 #define NN_CHAIN_H

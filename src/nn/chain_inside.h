@@ -4,6 +4,7 @@
 #define NN_CHAIN_INSIDE_H
 
 #include "nn/chain.h"
+#include "nn/gemm.h"
 
 /* Widths of rows in memory: whole vectors of every instruction set. */
 enum { CHAIN_PAD = 16 };
@@ -11,8 +12,8 @@ enum { CHAIN_PAD = 16 };
 /* One layer's matrix: [k, wide], k rows of `wide` floats, a multiple of CHAIN_PAD. */
 typedef struct chain_kernels {
     const char *name;
-    /* y[i][0..wide) = sum over p of x[i][p] w[p][0..wide), one chain of fused
-     * multiply-adds in the order of p. */
+    /* y[i][0..wide) = sum over p of x[i][p] w[p][0..wide), added up as gemm.h
+     * says. */
     void (*product)(
         float *y, const float *const *x, size_t n, const float *w, size_t k, size_t wide);
     /* g[p][j] = sum over i of x[i][p] d[i][j] in the order of i, and at once the step

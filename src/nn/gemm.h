@@ -1,10 +1,14 @@
 /* Products of small and middling f32 matrices: the loops around a register tile, once per
- * instruction set. Every element is one chain of fused multiply-adds in the order of k,
- * so all sets give the same bits, whatever the blocking. Runs on the calling thread. */
+ * instruction set. Every element is a sum over stretches of k, in their order, each
+ * stretch a chain of fused multiply-adds from nought in the order of k: rounding grows
+ * with the length of a stretch, not of k, and all sets give the same bits. Runs on the
+ * calling thread. */
 #ifndef NN_GEMM_H
 #define NN_GEMM_H
 
 #include "nn/rows.h"
+
+enum { GEMM_DEPTH = 192 }; /* of a stretch */
 
 /* C[m,n] = A[m,k] B[k,n], or C + A B; then bias and activation, if asked for. Element
  * (i,p) of A lies at a[i a_row + p a_col]; likewise B, of whose strides one is 1. */

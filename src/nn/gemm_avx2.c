@@ -24,8 +24,7 @@ static inline __attribute__((always_inline)) void part(float *c,
     __m256 s[4][2];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < 2; j++)
-            s[i][j] =
-                add ? _mm256_loadu_ps(c + (size_t)i * ldc + 8 * j) : _mm256_setzero_ps();
+            s[i][j] = _mm256_setzero_ps();
     for (size_t p = 0; p < k; p++, a += a_col, b += ldb) {
         __m256 x = _mm256_loadu_ps(b), y = _mm256_loadu_ps(b + 8);
 #pragma GCC unroll 4
@@ -36,8 +35,11 @@ static inline __attribute__((always_inline)) void part(float *c,
         }
     }
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < 2; j++)
-            _mm256_storeu_ps(c + (size_t)i * ldc + 8 * j, s[i][j]);
+        for (int j = 0; j < 2; j++) {
+            float *to = c + (size_t)i * ldc + 8 * j;
+            _mm256_storeu_ps(to,
+                             add ? _mm256_add_ps(_mm256_loadu_ps(to), s[i][j]) : s[i][j]);
+        }
 }
 
 static void tile(float *c,

@@ -49,8 +49,7 @@ INLINE void part(float *c,
     __m512 s[GEMM_TALL][3];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
-            s[i][j] =
-                add ? _mm512_loadu_ps(c + (size_t)i * ldc + 16 * j) : _mm512_setzero_ps();
+            s[i][j] = _mm512_setzero_ps();
     for (size_t p = 0; p < k; p++, a += a_col, b += ldb) {
         __m512 x[3];
         for (int j = 0; j < vectors; j++)
@@ -63,8 +62,11 @@ INLINE void part(float *c,
         }
     }
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++)
-            _mm512_storeu_ps(c + (size_t)i * ldc + 16 * j, s[i][j]);
+        for (int j = 0; j < vectors; j++) {
+            float *to = c + (size_t)i * ldc + 16 * j;
+            _mm512_storeu_ps(to,
+                             add ? _mm512_add_ps(_mm512_loadu_ps(to), s[i][j]) : s[i][j]);
+        }
 }
 
 INLINE void rows_of(float *c,

@@ -25,12 +25,12 @@ static void tile(float *c,
     for (size_t i = 0; i < rows; i++, c += ldc, a += a_row) {
         float sum[GEMM_WIDE];
         for (size_t j = 0; j < wide; j++)
-            sum[j] = add ? c[j] : 0.0f;
+            sum[j] = 0;
         for (size_t p = 0; p < k; p++)
             for (size_t j = 0; j < wide; j++)
                 sum[j] = fmaf(a[p * a_col], b[p * ldb + j], sum[j]);
         for (size_t j = 0; j < wide; j++)
-            c[j] = sum[j];
+            c[j] = add ? c[j] + sum[j] : sum[j];
     }
 }
 

@@ -6,10 +6,9 @@
 #include "nn/gemm.h"
 
 enum {
-    GEMM_TALL = 8,    /* rows of C in registers */
-    GEMM_WIDE = 48,   /* columns of C in registers; B is packed in panels of them */
-    GEMM_DEPTH = 192, /* of a panel */
-    GEMM_GROUP = 32,  /* rows that a panel meets while it is in the first-level cache */
+    GEMM_TALL = 8,   /* rows of C in registers */
+    GEMM_WIDE = 48,  /* columns of C in registers; B is packed in panels of them */
+    GEMM_GROUP = 32, /* rows that a panel meets while it is in the first-level cache */
     GEMM_CHUNK = 20 * GEMM_WIDE /* columns whose panels are packed at once */
 };
 

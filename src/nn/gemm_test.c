@@ -25,11 +25,16 @@ static float *numbers(rng *r, size_t n) {
 static void plainly(const gemm_job *j, float *c) {
     for (size_t i = 0; i < j->m; i++)
         for (size_t q = 0; q < j->n; q++) {
-            float sum = j->add ? j->c[i * j->ldc + q] : 0.0f;
-            for (size_t p = 0; p < j->k; p++)
+            float all = j->add ? j->c[i * j->ldc + q] : 0.0f, sum = 0;
+            for (size_t p = 0; p < j->k; p++) {
                 sum = fmaf(j->a[i * j->a_row + p * j->a_col],
                            j->b[p * j->b_row + q * j->b_col], sum);
-            c[i * j->ldc + q] = j->bias ? sum + j->bias[q] : sum;
+                if ((p + 1) % GEMM_DEPTH == 0 || p + 1 == j->k) {
+                    all = j->add || p >= GEMM_DEPTH ? all + sum : sum;
+                    sum = 0;
+                }
+            }
+            c[i * j->ldc + q] = j->bias ? all + j->bias[q] : all;
         }
 }
 

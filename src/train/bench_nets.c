@@ -49,8 +49,10 @@ static const zoo_model_def own[] = {
     {.name = "cnn", .build = build_cnn, .least_side = 4},
 };
 
-assay_status bench_net_build(zoo_model *out, assay_ctx *ctx, const char *name, int size) {
-    zoo_config config = {.classes = CLASSES, .channels = 3, .height = 32, .width = 32};
+assay_status
+bench_net_build(zoo_model *out, assay_ctx *ctx, const char *name, int size, bool smooth) {
+    zoo_config config = {
+        .classes = CLASSES, .channels = 3, .height = 32, .width = 32, .smooth = smooth};
     if (size) {
         config.height = config.width = size;
         config.classes = size > LARGE_SIDE ? MANY_CLASSES : CLASSES;

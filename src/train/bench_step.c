@@ -82,7 +82,7 @@ static assay_status start(bench *b) {
     const nn_graph *g = NULL;
     ASSAY_TRY(options_check(b));
     ASSAY_TRY(precision_take(b));
-    ASSAY_TRY(bench_net_build(&b->zoo, b->ctx, b->o.model, b->o.size));
+    ASSAY_TRY(bench_net_build(&b->zoo, b->ctx, b->o.model, b->o.size, false));
     g = b->zoo.graph;
     ASSAY_TRY(nn_weights_create(&b->weights, b->ctx, g, b->o.seed));
     optimizer_options how = OPTIMIZER_OPTIONS_INIT;

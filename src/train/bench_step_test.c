@@ -11,15 +11,15 @@ static void counts_of_parameters(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
     zoo_model m;
-    assert_ok(bench_net_build(&m, ctx, "mlp", 0));
+    assert_ok(bench_net_build(&m, ctx, "mlp", 0, false));
     assert_int_equal(nn_graph_param_floats(m.graph), 784 * 256 + 256 + 2560 + 10);
     assert_true(m.flop_input == 2.0 * 784 * 256);
     zoo_destroy(&m);
-    assert_ok(bench_net_build(&m, ctx, "cnn", 0));
+    assert_ok(bench_net_build(&m, ctx, "cnn", 0, false));
     assert_int_equal(nn_graph_param_floats(m.graph),
                      32 * 9 + 32 + 64 * 32 * 9 + 64 + 3136 * 10 + 10);
     zoo_destroy(&m);
-    assert_ok(bench_net_build(&m, ctx, "resnet18", 224));
+    assert_ok(bench_net_build(&m, ctx, "resnet18", 224, false));
     assert_int_equal(m.config.classes, 1000);
     zoo_destroy(&m);
     assay_ctx_destroy(ctx);

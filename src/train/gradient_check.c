@@ -8,6 +8,7 @@
 #include "nn/reference.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static assay_status make_data(gradient_check *c, uint64_t seed) {
@@ -94,12 +95,24 @@ static double error_of(const double *ours, const double *exact, size_t n) {
     return sqrt(apart / all);
 }
 
+static const char twin[] = "-smooth";
+
+bool gradient_check_smooth(const char *name) {
+    size_t n = strlen(name), more = sizeof twin - 1;
+    return n > more && strcmp(name + n - more, twin) == 0;
+}
+
 assay_status gradient_check_run(
     gradient_check *out, assay_ctx *ctx, const char *name, int batch, uint64_t seed) {
     assay_status status = ASSAY_OK;
     float *back = NULL;
     *out = (gradient_check){.ctx = ctx, .batch = batch};
-    ASSAY_TRY(bench_net_build(&out->zoo, ctx, name, 0));
+    bool smooth = gradient_check_smooth(name);
+    char plain[sizeof out->name];
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    (void)snprintf(plain, sizeof plain, "%.*s",
+                   (int)(strlen(name) - (smooth ? sizeof twin - 1 : 0)), name);
+    ASSAY_TRY(bench_net_build(&out->zoo, ctx, plain, 0, smooth));
     size_t n = nn_graph_param_floats(out->zoo.graph);
     ASSAY_TRY(nn_weights_create(&out->weights, ctx, out->zoo.graph, seed));
     ASSAY_TRY(make_data(out, seed));

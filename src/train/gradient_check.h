@@ -1,6 +1,10 @@
 /* How exact the gradients of a whole network are: the executor in f32 against the float64
  * reference, on one batch of random data. What PyTorch's own f32 error is on the same
- * weights and data, bench/gradients_torch.py records in bench/gradients.json. */
+ * weights and data, bench/gradients_torch.py records in bench/gradients.json.
+ *
+ * A sign at a ReLU, or a winner of a maximum, that rounding turns moves the gradient by
+ * far more than all other rounding, on one seed in several, on either side. So networks
+ * are also compared as their smooth twins (zoo_config.smooth), where each seed counts. */
 #ifndef TRAIN_GRADIENT_CHECK_H
 #define TRAIN_GRADIENT_CHECK_H
 
@@ -8,6 +12,7 @@
 
 typedef struct gradient_check {
     assay_ctx *ctx;
+    char name[48]; /* of the network; of its smooth twin, with "-smooth" behind */
     zoo_model zoo;
     nn_weights weights;
     int batch;
@@ -19,11 +24,12 @@ typedef struct gradient_check {
     double error;            /* |ours - exact| / |exact|, 2-norms over all parameters */
 } gradient_check;
 
-/* Builds one of the networks of train/bench_nets.h with weights and data from `seed` and
- * computes both gradients. @errors as bench_net_build, NOMEM   @cost the reference is
- * plain C: seconds to a minute */
+/* Builds one of the networks of train/bench_nets.h, or its smooth twin, with weights and
+ * data from `seed` and computes both gradients. @errors as bench_net_build, NOMEM   @cost
+ * the reference is plain C: seconds to a minute */
 ASSAY_MUST_CHECK assay_status gradient_check_run(
     gradient_check *out, assay_ctx *ctx, const char *name, int batch, uint64_t seed);
-void gradient_check_free(gradient_check *c); /* accepts a zeroed one */
+bool gradient_check_smooth(const char *name); /* whether it names a smooth twin */
+void gradient_check_free(gradient_check *c);  /* accepts a zeroed one */
 
 #endif

@@ -161,7 +161,7 @@ assay_status zoo_norm_relu(zoo_model *m, nn_value *x, const char *name) {
 }
 
 assay_status zoo_relu(zoo_model *m, nn_value *x) {
-    return zoo_op(m, x, "relu", NULL, 0);
+    return zoo_op(m, x, m->config.smooth ? "gelu" : "relu", NULL, 0);
 }
 
 assay_status
@@ -188,7 +188,7 @@ zoo_max_pool_of(zoo_model *m, nn_value *x, int64_t kernel, int64_t stride, int64
     const nn_attr attrs[] = {{.name = "kernel", .i = {kernel}, .count = 1},
                              {.name = "stride", .i = {stride}, .count = 1},
                              {.name = "pad", .i = {pad}, .count = 1}};
-    return op(m, "max_pool", x, 1, attrs, 3, x);
+    return op(m, m->config.smooth ? "avg_pool" : "max_pool", x, 1, attrs, 3, x);
 }
 
 assay_status zoo_max_pool(zoo_model *m, nn_value *x) {
@@ -200,7 +200,8 @@ assay_status zoo_global_pool(zoo_model *m, nn_value *x) {
 }
 
 assay_status zoo_global_max_pool(zoo_model *m, nn_value *x) {
-    return op(m, "global_max_pool", x, 1, NULL, 0, x);
+    const char *pool = m->config.smooth ? "global_avg_pool" : "global_max_pool";
+    return op(m, pool, x, 1, NULL, 0, x);
 }
 
 assay_status zoo_flatten(zoo_model *m, nn_value *x) {

@@ -9,6 +9,8 @@ enum { ZOO_MOST_ARGS = 8, ZOO_MOST_WIDTH = 16384 };
 typedef struct zoo_config {
     int classes, channels, height, width;
     double smoothing; /* of the training loss */
+    bool smooth;      /* GELU for ReLU, means for maxima: in studies of rounding, where a
+                         sign that turns would drown everything else */
     int context;      /* tokens of an example, for models that read tokens; there are no
                          pixels then, and `classes` is the vocabulary ... */
     int vocabulary;   /* ... but of models that classify sequences */

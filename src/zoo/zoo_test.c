@@ -7,7 +7,11 @@
 
 static zoo_model
 build(assay_ctx *ctx, const char *name, int channels, int side, int classes) {
-    const zoo_config config = {classes, channels, side, side, 0.1, 0, 0};
+    const zoo_config config = {.classes = classes,
+                               .channels = channels,
+                               .height = side,
+                               .width = side,
+                               .smoothing = 0.1};
     zoo_model m;
     assert_ok(zoo_build(&m, ctx, name, &config));
     return m;
@@ -138,7 +142,7 @@ static void families(void **state) {
                                         "mlp-1-1-1-1-1-1-1-1-1",
                                         "mlp-18446744073709551617",
                                         "mlp- 5"};
-    const zoo_config config = {10, 1, 28, 28, 0, 0, 0};
+    const zoo_config config = {.classes = 10, .channels = 1, .height = 28, .width = 28};
     zoo_model m = build(ctx, "mlp-128-64", 1, 28, 10);
     assert_int_equal(nn_graph_param_floats(m.graph), zoo_find("mlp")->golden);
     assert_true(has_param(m.graph, "fc2.weight", 2, 64));
@@ -162,7 +166,7 @@ static void families(void **state) {
 static void refusals(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
-    zoo_config config = {10, 1, 28, 28, 0, 0, 0};
+    zoo_config config = {.classes = 10, .channels = 1, .height = 28, .width = 28};
     zoo_model m;
     assert_fails(ASSAY_E_NOTFOUND, zoo_build(&m, ctx, "resnet-9000", &config));
     assert_non_null(strstr(assay_last_error()->help, "cnn, "));
@@ -174,7 +178,7 @@ static void refusals(void **state) {
         assert_fails(ASSAY_E_SHAPE, zoo_build(&m, ctx, zoo_at(i)->name, &config));
     }
     config.height = 28;
-    config = (zoo_config){0, 1, 28, 28, 0, 0, 0};
+    config = (zoo_config){.channels = 1, .height = 28, .width = 28};
     assert_fails(ASSAY_E_SHAPE, zoo_build(&m, ctx, "cnn", &config));
     zoo_destroy(&m);
     assay_ctx_destroy(ctx);
