@@ -35,6 +35,9 @@ typedef struct assay_train_options {
     int64_t limit;  /**< at most this many rows per split; 0: all */
     const char *settings; /**< any settings of <assay/settings.h>, "name=value
                              name=value"; they win over the members above; NULL: none */
+    const char *init; /**< .safetensors or .onnx whose tensors of the model's names and
+                           shapes are started from; the rest (a head for other classes)
+                           starts anew; NULL: all of it */
 } assay_train_options;
 #define ASSAY_TRAIN_OPTIONS_INIT                                                         \
     {                                                                                    \

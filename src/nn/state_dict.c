@@ -131,6 +131,18 @@ static float element(const st_tensor *t, size_t i) {
     }
 }
 
+assay_status state_dict_fill(const st_tensor *t, const nn_param_info *p, float *to) {
+    assay_status status = check_tensor(t, p);
+    for (size_t k = 0; status == ASSAY_OK && k < p->count; k++) {
+        to[k] = element(t, k);
+        if (!isfinite(to[k]))
+            status =
+                err_set(ASSAY_E_NUMERIC,
+                        "tensor '%s' holds a number that is not finite in f32", p->name);
+    }
+    return status;
+}
+
 assay_status state_dict_read(const st_file *f, const nn_graph *g, nn_weights *w) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(check_names(f, g, w));
@@ -139,14 +151,7 @@ assay_status state_dict_read(const st_file *f, const nn_graph *g, nn_weights *w)
         float *to;
         nn_param_info p = state_at(g, w, i, &to);
         ASSAY_TRY(st_find(f, p.name, &t));
-        ASSAY_TRY(check_tensor(&t, &p));
-        for (size_t k = 0; k < p.count; k++) {
-            to[k] = element(&t, k);
-            if (!isfinite(to[k]))
-                ASSAY_FAIL(ASSAY_E_NUMERIC,
-                           "tensor '%s' holds a number that is not finite in f32",
-                           p.name);
-        }
+        ASSAY_TRY(state_dict_fill(&t, &p, to));
     }
 done:
     return status;

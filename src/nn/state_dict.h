@@ -15,7 +15,12 @@
 ASSAY_MUST_CHECK assay_status state_dict_read(const st_file *f,
                                               const nn_graph *g,
                                               nn_weights *w);
-/* The same from a path. @errors as above and as st_open */
+/* Fills one parameter or buffer from a tensor of its shape, converted likewise. SHAPE,
+ * DTYPE, NUMERIC */
+ASSAY_MUST_CHECK assay_status state_dict_fill(const st_tensor *t,
+                                              const nn_param_info *p,
+                                              float *to);
+/* The same as state_dict_read from a path. @errors as above and as st_open */
 ASSAY_MUST_CHECK assay_status state_dict_load(assay_ctx *ctx,
                                               const char *path,
                                               const nn_graph *g,

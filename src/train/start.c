@@ -2,6 +2,7 @@
  * executor; from the last checkpoint, if there is one. */
 #include "train/trainer_inside.h"
 
+#include "train/pretrained.h"
 #include "train/run_dir.h"
 
 #include <string.h>
@@ -19,10 +20,22 @@ checkpoint trainer_checkpoint(trainer *t) {
                         .done = t->done};
 }
 
+/* Weights as they are before the first step. */
+static assay_status weights_make(trainer *t) {
+    assay_status status = ASSAY_OK;
+    nn_graph *g = t->model.zoo.graph;
+    nn_weights_destroy(&t->model.weights, t->ctx);
+    ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+    if (t->job->init)
+        ASSAY_TRY(pretrained_take(t->ctx, t->job->init, g, &t->model.weights));
+done:
+    return status;
+}
+
 static assay_status weights_start(trainer *t) {
     assay_status status = ASSAY_OK;
     nn_graph *g = t->model.zoo.graph;
-    ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+    ASSAY_TRY(weights_make(t));
     optimizer_options o = OPTIMIZER_OPTIONS_INIT;
     o.name = t->recipe->optimizer;
     o.nesterov = t->recipe->nesterov;
@@ -47,8 +60,7 @@ static assay_status weights_start(trainer *t) {
         ASSAY_TRY(checkpoint_load(&c, t->ctx, t->checkpoint_path, &found));
         t->done = c.done;
         if (!found) { /* a refused file may have been read in part */
-            nn_weights_destroy(&t->model.weights, t->ctx);
-            ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+            ASSAY_TRY(weights_make(t));
             optimizer_reset(&t->optimizer);
             if (average_on(&t->average))
                 average_reset(&t->average, &t->model.weights);

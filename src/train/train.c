@@ -4,6 +4,7 @@
  * was stopped anywhere continues when the same call is made again. */
 #include "train/train_run.h"
 
+#include "train/pretrained.h"
 #include "train/run_dir.h"
 
 #include "base/hash.h"
@@ -141,6 +142,8 @@ static void key_make(run *r) {
     if (r->data)
         hash_sha256_add(&h, r->active, (size_t)dataset_train_rows(r->data));
     hash_sha256_u64(&h, r->n_test);
+    if (r->o.init)
+        hash_sha256_str(&h, r->init_sha256);
     hash_sha256_end(&h, digest);
     hash_hex(r->key, digest);
 }
@@ -163,6 +166,8 @@ static assay_status run_write(const run *r, bool finished) {
     json_kint(&j, "members", r->o.members);
     json_kstr(&j, "recipe", recipe);
     json_kstr(&j, "seed", seed);
+    if (r->o.init)
+        json_kstr(&j, "init_sha256", r->init_sha256);
     json_key(&j, "dataset");
     json_obj(&j);
     json_kstr(&j, "sha256", r->card.dataset_sha256);
@@ -267,6 +272,8 @@ static assay_status jobs_make(run *r) {
                                  .wide = true};
     for (size_t i = 0; i < n; i++) {
         r->jobs[i].identity = r->key;
+        r->jobs[i].init = r->o.init;
+        r->jobs[i].init_sha256 = r->init_sha256;
         r->jobs[i].result = &r->model[i];
         if (r->o.no_resume)
             ASSAY_TRY(start_over(r->jobs[i].dir, r->ctx));
@@ -385,6 +392,8 @@ done:
 
 static assay_status training_phase(run *r) {
     assay_status status = ASSAY_OK;
+    if (r->o.init)
+        ASSAY_TRY(pretrained_hash(r->init_sha256, r->o.init));
     key_make(r);
     ASSAY_TRY(jobs_make(r));
     ASSAY_TRY(run_write(r, false));

@@ -24,7 +24,7 @@ typedef struct run {
     model_card card;
     train_recipe recipe;
     int models; /* 1, or the members */
-    char key[65];
+    char key[65], init_sha256[65]; /* of what the weights start from */
     train_job *jobs;
     trained_model *model;
     double seconds[TIMED_PHASES];

@@ -26,6 +26,8 @@ static void key_make(trainer *t) {
     hash_sha256_str(&h, t->job->identity ? t->job->identity : "");
     if (t->job->wide)
         hash_sha256_str(&h, "wide");
+    if (t->job->init)
+        hash_sha256_str(&h, t->job->init_sha256);
     hash_sha256_str(&h, t->data->card->dataset_sha256);
     hash_sha256_str(&h, t->model.card.recipe);
     batches_kind_of(t->data)->key(&h, t->data, t->job);

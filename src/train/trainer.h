@@ -82,8 +82,10 @@ typedef struct train_job {
     size_t n_rows;
     uint64_t seed;
     bool wide; /* alone: its batches are cut into shards for all threads of the context */
-    const char *identity; /* of data and options; a checkpoint of another identity is
-                             refused and redone */
+    const char *init; /* file of weights to start from (pretrained.h); NULL: anew */
+    const char *init_sha256; /* of that file */
+    const char *identity;    /* of data and options; a checkpoint of another identity is
+                                refused and redone */
     trained_model
         *result; /* filled if not NULL; the caller frees it, also after a failure */
     double seconds, cpu_seconds, gflop; /* filled (of this process's part) */

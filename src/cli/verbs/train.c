@@ -35,6 +35,14 @@ static const cli_option options[] = {
      .low = 0,
      .high = 512,
      .help = "side of the images trained on"},
+    {.name = "init",
+     .type = CLI_TEXT,
+     .value = "FILE",
+     .help = "start from weights in a .safetensors or .onnx",
+     .more =
+         "What has a parameter's name and shape there is taken; what has not, such as "
+         "a head for other classes, starts anew and is named. --freeze and --group say "
+         "what learns, and how fast."},
     {.name = "exclude",
      .type = CLI_TEXT,
      .value = "FILE",
@@ -107,6 +115,7 @@ static assay_status run(cli_run *run) {
     o.members = (int)cli_int(args, "members");
     o.size = (int)cli_int(args, "size");
     o.exclude = cli_text(args, "exclude");
+    o.init = cli_text(args, "init");
     o.seed = (uint64_t)cli_int(args, "seed");
     o.limit = cli_int(args, "limit");
     o.no_resume = !cli_on(args, "resume");
