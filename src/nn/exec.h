@@ -37,7 +37,11 @@ typedef struct nn_exec_options {
                       more, parts of forward are computed again before backward; the
                       results are the same to the bit. NOMEM names the least possible */
     uint64_t seed; /* of ops that draw; see nn_exec_set_step */
-    bool profile;  /* measure every step: nn_exec_row_at */
+    const uint8_t *frozen; /* [parameters] 1: its gradient is not asked for. It stays 0
+                              where nothing before it, or beside it in a node, learns:
+                              that part of backward is left out. NULL: none. Borrowed
+                              while it is made */
+    bool profile;          /* measure every step: nn_exec_row_at */
     const char *kernels; /* file that keeps which kernels were chosen, so that a run that
                             goes on has the same (nn/conv_choice.h); NULL: none */
 } nn_exec_options;

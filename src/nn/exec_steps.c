@@ -41,8 +41,16 @@ static const nn_node *only_user(const nn_exec *e, nn_value v) {
     return NULL;
 }
 
+static bool frozen(const nn_exec *e, nn_value v) {
+    const nn_graph *g = e->graph;
+    for (size_t i = 0; e->options.frozen && i < g->n_params; i++)
+        if (g->param[i] == v)
+            return e->options.frozen[i];
+    return false;
+}
+
 /* Which values' gradients somebody wants: parameters, kept images, and all that depend on
- * them. */
+ * them. Of the parameters of one node all are wanted or none: ops know nothing else. */
 static void mark_wishes(nn_exec *e) {
     const nn_graph *g = e->graph;
     if (e->options.mode == NN_EVAL || e->options.target < 0)
@@ -50,14 +58,19 @@ static void mark_wishes(nn_exec *e) {
     for (size_t v = 0; v < g->n_values; v++) {
         nn_value_kind kind = g->value[v].kind;
         bool image = kind == NN_KIND_INPUT && g->value[v].dtype == ASSAY_F32;
-        e->slot[v].wants_grad = kind == NN_KIND_PARAM || (image && e->slot[v].kept);
+        e->slot[v].wants_grad = (kind == NN_KIND_PARAM && !frozen(e, (nn_value)v)) ||
+                                (image && e->slot[v].kept);
     }
     for (size_t k = 0; k < g->n_nodes; k++) {
         const nn_node *node = &g->node[k];
+        bool any = false;
         for (int i = 0; i < node->n_in; i++)
-            e->slot[node->out].wants_grad |= e->slot[node->in[i]].wants_grad &&
-                                             !node->op->no_grad &&
-                                             node->out_dtype == ASSAY_F32;
+            any |= e->slot[node->in[i]].wants_grad;
+        if (!any || node->op->no_grad || node->out_dtype != ASSAY_F32)
+            continue;
+        e->slot[node->out].wants_grad = true;
+        for (int i = 0; i < node->n_in; i++)
+            e->slot[node->in[i]].wants_grad |= frozen(e, node->in[i]);
     }
 }
 

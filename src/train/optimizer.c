@@ -148,6 +148,16 @@ void optimizer_destroy(optimizer *o) {
     *o = (optimizer){0};
 }
 
+void optimizer_frozen(const optimizer *o, const nn_graph *g, uint8_t *out) {
+    for (size_t i = 0; i < nn_graph_param_count(g); i++) {
+        size_t at = nn_graph_param_at(g, i).offset;
+        out[i] = 1;
+        for (size_t k = 0; k < o->n_parts; k++)
+            if (at >= o->part[k].begin && at < o->part[k].begin + o->part[k].count)
+                out[i] = 0;
+    }
+}
+
 void optimizer_reset(optimizer *o) {
     for (int i = 0; i < optimizer_states(o); i++)
         memset(o->state[i], 0, o->floats * sizeof(float));

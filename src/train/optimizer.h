@@ -55,6 +55,8 @@ ASSAY_MUST_CHECK assay_status optimizer_create(optimizer *out,
                                                const nn_graph *g,
                                                const optimizer_options *options);
 void optimizer_destroy(optimizer *o); /* accepts a zeroed one */
+/* Which parameters it never moves: 1 in out[parameters of the graph]. */
+void optimizer_frozen(const optimizer *o, const nn_graph *g, uint8_t *out);
 /* As it was created: no state, no steps taken. */
 void optimizer_reset(optimizer *o);
 /* One step on the flat parameters. Allocates nothing. */

@@ -73,9 +73,13 @@ done:
 static assay_status exec_start(trainer *t) {
     assay_status status = ASSAY_OK;
     char *kernels = NULL;
+    uint8_t *frozen = NULL;
+    const nn_graph *g = t->model.zoo.graph;
     bool half = strcmp(t->recipe->precision, "bf16") == 0;
     if (t->job->dir)
         ASSAY_TRY(dir_path(&kernels, t->ctx, t->job->dir, RUN_KERNELS));
+    ASSAY_TRY(mem_new(t->ctx, &frozen, nn_graph_param_count(g) + 1, 1));
+    optimizer_frozen(&t->optimizer, g, frozen);
     const nn_exec_options o = {.mode = NN_TRAIN,
                                .batch = t->batches.batch,
                                .keep = &t->model.zoo.logits,
@@ -85,13 +89,14 @@ static assay_status exec_start(trainer *t) {
                                .shards = t->job->wide ? t->batches.shards : 1,
                                .threads = t->job->wide ? assay_ctx_threads(t->ctx) : 1,
                                .seed = t->job->seed,
+                               .frozen = frozen,
                                .kernels = kernels};
-    ASSAY_TRY(
-        nn_exec_create(&t->exec, t->ctx, t->model.zoo.graph, &t->model.weights, &o));
+    ASSAY_TRY(nn_exec_create(&t->exec, t->ctx, g, &t->model.weights, &o));
     ASSAY_TRY(mem_new(t->ctx, &t->seed, (size_t)t->batches.batch, sizeof *t->seed));
     for (int i = 0; i < t->batches.batch; i++)
         t->seed[i] = 1.0F / (float)t->batches.batch;
 done:
+    mem_free(t->ctx, frozen);
     mem_free(t->ctx, kernels);
     return status;
 }
