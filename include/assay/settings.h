@@ -126,6 +126,9 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .more =                                                                            \
           "The image, also its mirror, and both also shifted by a pixel up left and "    \
           "down right. Automatic: the mirror where images were mirrored in training.")   \
+    X(DOUBLE, warmup, "warmup", .rare = 1, .value = "X", .initial = "0", .low = 0,       \
+      .high = 0.9, .help = "share of the run in which the rate rises",                   \
+      .more = "From 0 to --lr; then the schedule runs over the rest.")                   \
     X(TEXT, tokens, "tokens", .value = "KIND", .initial = "byte",                        \
       .help = "what a text is cut into",                                                 \
       .more = "byte: its bytes. char: the characters (UTF-8) that occur in it. bpe:N: "  \

@@ -105,8 +105,8 @@ assay_status trainer_epoch(trainer *t) {
         ASSAY_TRY(batches_next(&t->batches, &b));
         if (t->exec)
             nn_exec_set_step(t->exec, (uint64_t)(t->done * per_epoch + i));
-        pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->done * per_epoch + i,
-                                  t->recipe->epochs * per_epoch);
+        pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->recipe->warmup,
+                                  t->done * per_epoch + i, t->recipe->epochs * per_epoch);
         pace.momentum = t->recipe->momentum;
         ASSAY_TRY_AT(step(t, &b, pace, &s), "epoch %d, step %lld", t->done + 1,
                      (long long)i + 1);

@@ -155,6 +155,7 @@ static void text_defaults(train_recipe *r, const char *kind) {
         r->weight_decay = 0.1;
     r->beta2 = 0.99;
     r->clip = 1;
+    r->warmup = 0.05;
     r->momentum = 0.9;
     r->epochs = EPOCHS;
     r->batch = SMALL_BATCH;

@@ -53,6 +53,8 @@ const train_schedule *schedule_find(const char *name) {
     return NULL;
 }
 
-double schedule_rate(const train_schedule *s, double peak, int64_t at, int64_t steps) {
-    return peak * s->at(((double)at + 0.5) / (double)steps);
+double schedule_rate(
+    const train_schedule *s, double peak, double warmup, int64_t at, int64_t steps) {
+    double t = ((double)at + 0.5) / (double)steps;
+    return t < warmup ? peak * t / warmup : peak * s->at((t - warmup) / (1 - warmup));
 }

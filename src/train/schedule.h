@@ -14,8 +14,10 @@ typedef struct train_schedule {
 size_t schedule_count(void);
 const train_schedule *schedule_at(size_t i);
 const train_schedule *schedule_find(const char *name); /* NULL if there is none */
-/* The rate of a step: the schedule in the middle of it, so that no step is wasted on a
+/* The rate of a step: straight up to the peak in the share `warmup` of the run (below 1),
+ * then the schedule over the rest; in the middle of the step, so that none is wasted on a
  * rate of 0. */
-double schedule_rate(const train_schedule *s, double peak, int64_t step, int64_t steps);
+double schedule_rate(
+    const train_schedule *s, double peak, double warmup, int64_t step, int64_t steps);
 
 #endif

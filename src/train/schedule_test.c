@@ -30,10 +30,10 @@ static void rates_stay_in_bounds(void **state) {
     (void)state;
     for (size_t i = 0; i < schedule_count(); i++) {
         for (int64_t step = 0; step < 10; step++) {
-            double r = schedule_rate(schedule_at(i), 0.4, step, 10);
+            double r = schedule_rate(schedule_at(i), 0.4, 0, step, 10);
             assert_true(r > 0 && r <= 0.4);
         }
-        assert_true(schedule_rate(schedule_at(i), 0.4, 0, 1) > 0);
+        assert_true(schedule_rate(schedule_at(i), 0.4, 0, 0, 1) > 0);
     }
 }
 
@@ -42,15 +42,26 @@ static void one_cycle_rises_then_falls(void **state) {
     const train_schedule *s = schedule_find("one-cycle");
     double before = 0;
     for (int64_t step = 0; step < 20; step++) {
-        double r = schedule_rate(s, 1, step, 100);
+        double r = schedule_rate(s, 1, 0, step, 100);
         assert_true(r > before);
         before = r;
     }
     for (int64_t step = 20; step < 100; step++) {
-        double r = schedule_rate(s, 1, step, 100);
+        double r = schedule_rate(s, 1, 0, step, 100);
         assert_true(r < before || step == 20);
         before = r;
     }
+}
+
+static void a_warm_up_comes_first(void **state) {
+    (void)state;
+    const train_schedule *s = schedule_find("cosine");
+    for (int64_t step = 0; step < 20; step++)
+        assert_true(fabs(schedule_rate(s, 2, 0.2, step, 100) -
+                         2 * ((double)step + 0.5) / 20) < 1e-12);
+    for (int64_t step = 20; step < 100; step++)
+        assert_true(fabs(schedule_rate(s, 2, 0.2, step, 100) -
+                         schedule_rate(s, 2, 0, step - 20, 80)) < 1e-12);
 }
 
 static void unknown_names(void **state) {
@@ -64,6 +75,7 @@ int main(void) {
         cmocka_unit_test(shapes),
         cmocka_unit_test(rates_stay_in_bounds),
         cmocka_unit_test(one_cycle_rises_then_falls),
+        cmocka_unit_test(a_warm_up_comes_first),
         cmocka_unit_test(unknown_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
