@@ -569,6 +569,76 @@ class Work(Packed):
         self.refused(2, "train", self.beton, "-o", self.dir / "x", "--model=nonesuch")
         self.refused(2, "eval", self.dir / "absent", self.beton)
 
+    def fleet(self, out, *more, code=0):
+        words = ("fleet", self.beton, "-o", self.dir / out, "--models=6", "--seeds=2", "--epochs=1", *more)
+        return self.refused(code, *words) if code else self.good(*words)
+
+    def same_fleets(self, a, b):
+        names = [sorted(p.relative_to(d) for p in d.rglob("*") if p.is_file() and "run" not in p.parts)
+                 for d in (self.dir / a, self.dir / b)]
+        self.assertEqual(*names)
+        for name in names[0]:
+            self.assertEqual((self.dir / a / name).read_bytes(), (self.dir / b / name).read_bytes(), name)
+
+    def test_fleet(self):
+        document = json.loads(self.fleet("whole", "--json").out)
+        self.assertEqual(list(document)[-3:], ["models", "seconds", "cpu_seconds"])
+        self.assertEqual((document["schema"], document["models"], document["subsets"], document["rows"]),
+                         ("assay.fleet/1", 6, 3, 20))
+        self.assertTrue(document["gflop"] > 0 and document["failed"] == 0)
+        self.assertEqual((self.dir / "whole" / "margins.npy").stat().st_size, 128 + 6 * 20 * 4)
+        self.assertIn("6 models, 0 of them trained now", self.fleet("whole").out)
+        self.fleet("alone", "-j1")
+        self.same_fleets("whole", "alone")
+        script = pathlib.Path(__file__).resolve().parent.parent / "examples" / "slurm" / "fleet.sbatch"
+        work = dict(PLAIN, ASSAY=str(ASSAY), DATA=str(self.beton), OUT=str(self.dir / "parts"))
+        for task in ("3", "1", "2", None):  # the last one gathers
+            array = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "3"} if task else {}
+            done = subprocess.run([script, "--models=6", "--seeds=2", "--epochs=1"], env={**work, **array},
+                                  capture_output=True, timeout=240)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.same_fleets("whole", "parts")
+        failed = self.fleet("failed", "--sweep=lr=0.01,1000", "--models=4", "--epochs=20", "--json", code=3)
+        document = json.loads(failed.out)
+        self.assertIn("model 1 (subset 0, seed 0, lr=1000)", str(document["error"]))
+        self.assertIn("--shard", self.fleet("x", "--shard=4/3", code=2).err)
+        self.assertIn("multiple of 2", self.fleet("x", "--models=5", code=2).err)
+        self.assertIn("margins", self.fleet("x", "--outputs=tea", code=2).err)
+        self.assertIn("mlp-128-64", self.fleet("x", "--model=mlp-99999999", code=2).err)
+
+    def test_fleet_interrupted(self):
+        words = ("--models=12", "--model=mlp-64", "--epochs=60")
+        process = subprocess.Popen([ASSAY, "fleet", self.beton, "-o", self.dir / "got", *words],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=PLAIN)
+        while b"training" not in process.stderr.readline():
+            pass
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, (0, 130))
+        for out in ("got", "want"):
+            self.good("fleet", self.beton, "-o", self.dir / out, *words)
+        self.same_fleets("got", "want")
+
+    def test_fleet_full_disk(self):
+        disk = self.dir / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "assay-test", disk],
+                          capture_output=True).returncode != 0:
+            self.skipTest("a small disk can't be mounted here")
+        try:
+            words = ("fleet", self.beton, "-o", disk / "f", "--model=mlp-64", "--epochs=1", "--models=40",
+                     "--outputs=margins,correct", "--keep-models")
+            done = self.refused(4, *words)
+            kept = len(list((disk / "f" / "models").iterdir()))
+            self.assertTrue(0 < kept < 40, done.err)
+            shutil.rmtree(disk / "f" / "models")
+            document = json.loads(self.good(*(w for w in words if w != "--keep-models"), "--json").out)
+            self.assertEqual(document["models"], 40)
+            self.assertLess(document["trained"], 40)
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
     def test_audit(self):
         out = self.dir / "toy.assay"
         plan = self.good("audit", self.shared / "toy", "-n", "-o", out).out

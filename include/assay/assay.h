@@ -9,6 +9,7 @@
 #include <assay/data.h>
 #include <assay/doctor.h>
 #include <assay/file.h>
+#include <assay/fleet.h>
 #include <assay/load.h>
 #include <assay/model.h>
 #include <assay/read.h>

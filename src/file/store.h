@@ -14,6 +14,8 @@ ASSAY_MUST_CHECK assay_status store_open(row_store **out, assay_ctx *ctx, const 
                                          int64_t rows, int64_t cols, int64_t block_rows);
 /* Read-only: refuses an incomplete store and, with `check`, verifies every block's checksum. */
 ASSAY_MUST_CHECK assay_status store_open_read(row_store **out, assay_ctx *ctx, const char *path, bool check);
+/* Read-only, finished or not: blocks that are unfinished or damaged count as not done. */
+ASSAY_MUST_CHECK assay_status store_open_part(row_store **out, assay_ctx *ctx, const char *path);
 /* msync + close. */
 ASSAY_MUST_CHECK assay_status store_close(row_store **s);
 void store_destroy(row_store *s); /* without sync; accepts NULL */
@@ -26,6 +28,9 @@ float *store_row(row_store *s, int64_t row); /* writable while the block isn't d
 const float *store_row_read(const row_store *s, int64_t row);
 /* Seals a block: checksum, flag, both written through. @threads distinct blocks from distinct threads */
 ASSAY_MUST_CHECK assay_status store_block_seal(row_store *s, int64_t block);
+/* The same without waiting for the disk: what a kill of the process leaves is whole, and after a
+ * power failure the checksum tells which blocks are not. store_close writes through. */
+void store_block_note(row_store *s, int64_t block);
 bool store_complete(const row_store *s);
 const char *store_identity(const row_store *s);
 /* Tells the kernel a block's pages are not needed for now. */
