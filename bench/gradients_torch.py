@@ -10,30 +10,13 @@ winner in a pooling that rounding turns makes the error of that seed large; the 
 (GELU for ReLU, means for maxima) have none."""
 import json
 import pathlib
-import struct
 import sys
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 import torch_nets
-
-KINDS = {"F32": np.float32, "F64": np.float64, "I32": np.int32}
-
-
-def safetensors(path):
-    raw = path.read_bytes()
-    (length,) = struct.unpack("<Q", raw[:8])
-    header = json.loads(raw[8:8 + length])
-    metadata = header.pop("__metadata__")
-    tensors = {}
-    for name, t in header.items():
-        begin, end = (8 + length + o for o in t["data_offsets"])
-        values = np.frombuffer(raw[begin:end], KINDS[t["dtype"]]).reshape(t["shape"])
-        tensors[name] = torch.from_numpy(values.copy())
-    return tensors, metadata
-
+from torch_safetensors import safetensors
 
 def gradients(name, tensors, dtype, last=True):
     plain = name.removesuffix("-smooth")

@@ -23,15 +23,15 @@ class Mul(nn.Module):
         return x * 0.2
 
 
-def resnet9():
+def resnet9(channels=3, classes=10):
     """FFCV's ResNet-9 for CIFAR-10."""
     return nn.Sequential(
-        conv_bn(3, 64), conv_bn(64, 128, 5, 2, 2),
+        conv_bn(channels, 64), conv_bn(64, 128, 5, 2, 2),
         Residual(nn.Sequential(conv_bn(128, 128), conv_bn(128, 128))),
         conv_bn(128, 256), nn.MaxPool2d(2),
         Residual(nn.Sequential(conv_bn(256, 256), conv_bn(256, 256))),
         conv_bn(256, 128, 3, 1, 0), nn.AdaptiveMaxPool2d(1), nn.Flatten(),
-        nn.Linear(128, 10, bias=False), Mul())
+        nn.Linear(128, classes, bias=False), Mul())
 
 
 class Block(nn.Module):
@@ -322,6 +322,41 @@ def cnn():
                          nn.Flatten(), nn.Linear(3136, 10))
 
 
+class ZooMLP(nn.Module):
+    def __init__(self, side, channels, classes):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(channels * side * side, 128), nn.Linear(128, 64)
+        self.fc3 = nn.Linear(64, classes)
+
+    def forward(self, x):
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x.flatten(1))))))
+
+
+class ZooCNN(nn.Module):
+    """The zoo's cnn: above 40 pixels a side, convolutions of stride 2 come first."""
+
+    def __init__(self, side, channels, classes):
+        super().__init__()
+        plan = []
+        while side > 40:
+            plan.append((16, 2, False))
+            side = (side + 1) // 2
+        plan += [(16, 1, True), (32, 1, False), (32, 1, True), (64, 1, False), (64, 1, False)]
+        self.pools = [pool for _, _, pool in plan]
+        i = channels
+        for k, (o, stride, _) in enumerate(plan, 1):
+            setattr(self, f"conv{k}", nn.Conv2d(i, o, 3, stride, 1, bias=False))
+            setattr(self, f"bn{k}", nn.BatchNorm2d(o))
+            i = o
+        self.fc = nn.Linear(i, classes)
+
+    def forward(self, x):
+        for k, pool in enumerate(self.pools, 1):
+            x = F.relu(getattr(self, f"bn{k}")(getattr(self, f"conv{k}")(x)))
+            x = F.max_pool2d(x, 2) if pool else x
+        return self.fc(x.mean((2, 3)))
+
+
 def zoo(name, side, channels=3, classes=10):
     """A model of images of the zoo by its name there."""
     return {"resnet18": lambda: ResNet(side, (2, 2, 2, 2), 64, Block, channels, classes),
@@ -331,7 +366,10 @@ def zoo(name, side, channels=3, classes=10):
             "lenet": lambda: LeNet(side, channels, classes),
             "mobilenet-v2": lambda: MobileNetV2(side, channels, classes),
             "vit-tiny": lambda: ViT(side, channels, classes),
-            "airbench": lambda: Airbench(channels, classes)}[name]()
+            "airbench": lambda: Airbench(channels, classes),
+            "resnet9": lambda: resnet9(channels, classes),
+            "mlp": lambda: ZooMLP(side, channels, classes),
+            "cnn": lambda: ZooCNN(side, channels, classes)}[name]()
 
 
 def build(name, size=0):

@@ -8,6 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether a weight that is not trained stands before the step's first parameter: what is
+ * handed out begins with the weight. */
+static bool has_fixed_weight(const nn_exec *e, const nn_step *s) {
+    for (int i = 1; i < s->n_in; i++) {
+        nn_value_kind kind = e->graph->value[s->in[i]].kind;
+        if (kind == NN_KIND_PARAM)
+            return false;
+        if (kind == NN_KIND_BUFFER)
+            return true;
+    }
+    return false;
+}
+
 static assay_status list_factors(nn_exec *e) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(mem_new(e->ctx, &e->factor, (size_t)e->n_steps + 1, sizeof *e->factor));
@@ -22,7 +35,7 @@ static assay_status list_factors(nn_exec *e) {
             params += e->graph->value[s->in[i]].kind == NN_KIND_PARAM;
         if (!s->backward || params == 0)
             continue;
-        if (!s->node->op->factors || params > 2)
+        if (!s->node->op->factors || params > 2 || has_fixed_weight(e, s))
             ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
                        "%s has parameters, but no per-example gradients",
                        s->node->op->name);

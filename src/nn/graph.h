@@ -77,19 +77,19 @@ typedef struct nn_attr {
 /* The ops, their inputs in order, and their attributes ([] = optional; one number where
  * two are meant stands for both): conv2d(x [0,I,H,W], weight [O,I/groups,kh,kw], [bias
  * [O]]) stride 1, pad 0 (1, 2 or 4 numbers: top left bottom right), dilation 1, groups 1
- *   linear(x [...,I] or [0,I,1,1], weight [O,I], [bias [O]]) batch_norm(x, scale [C],
- * shift [C], running_mean [C] buffer, running_var [C] buffer) eps 1e-5, momentum 0.1
- * (both .f) relu(x)   add(a, b)   flatten(x) -> [0, C*H*W] in logical order max_pool(x)
- * avg_pool(x)                             kernel (required), stride = kernel, pad 0
- * global_avg_pool(x) -> [0,C,1,1] cross_entropy(logits [0,K], labels [0] i32) -> [0]
- * smoothing 0 (.f) margin(logits [0,K], labels [0] i32) -> [0] log(p_y / (1
+ *   linear(x [...,I] or [0,I,1,1], weight [O,I], [bias [O]]) batch_norm(x, scale [C], shift
+ * [C], running_mean [C] buffer, running_var [C] buffer) eps 1e-5, momentum 0.1 (both .f)
+ *   relu(x)   add(a, b)   flatten(x) -> [0, C*H*W] in logical order
+ *   max_pool(x)  avg_pool(x)                             kernel (required), stride =
+ * kernel, pad 0 global_avg_pool(x) -> [0,C,1,1] cross_entropy(logits [0,K], labels [0]
+ * i32) -> [0]   smoothing 0 (.f) margin(logits [0,K], labels [0] i32) -> [0] log(p_y / (1
  * - p_y)); both also over tokens, logits [0,T,K] and labels [0,T]: the mean over an
  * example's tokens but those labelled -1. Unknown attribute names are refused.
  *   gelu(x) tanh 0   silu(x)   softmax(x), log_softmax(x) axis -1
- *   layer_norm(x, [gain, [bias]]), rms_norm(x, [gain]) over the last dims 1, eps 1e-5
- * (.f) embedding(ids [0,T] i32 or i64, table [V,C]) -> [0,T,C] matmul(a [...,M,K], b
- * [...,K,N]) attention(qkv [0,T,3C]) or (q [0,T,C], k [0,S,C], v [0,S,D])  heads 1,
- * causal 0, scale
+ *   layer_norm(x, [gain, [bias]]), rms_norm(x, [gain]) over the last dims 1, eps 1e-5 (.f)
+ *   embedding(ids [0,T] i32 or i64, table [V,C]) -> [0,T,C]
+ *   matmul(a [...,M,K], b [...,K,N])
+ *   attention(qkv [0,T,3C]) or (q [0,T,C], k [0,S,C], v [0,S,D])  heads 1, causal 0, scale
  * (.f) 1 / sqrt(C / heads), rotary (.f, a base) none
  *
  * Adds a node: an op of the registry over inputs (values, parameters, buffers in the op's

@@ -23,11 +23,21 @@ checkpoint trainer_checkpoint(trainer *t) {
 /* Weights as they are before the first step. */
 static assay_status weights_make(trainer *t) {
     assay_status status = ASSAY_OK;
-    nn_graph *g = t->model.zoo.graph;
-    nn_weights_destroy(&t->model.weights, t->ctx);
-    ASSAY_TRY(nn_weights_create(&t->model.weights, t->ctx, g, t->job->seed));
+    const model_card *c = t->data->card;
+    nn_weights *w = &t->model.weights;
+    nn_weights_destroy(w, t->ctx);
+    ASSAY_TRY(nn_weights_create(w, t->ctx, t->model.zoo.graph, t->job->seed));
+    if (t->data->pixels) {
+        const zoo_sample sample = {.pixels = t->data->pixels->data,
+                                   .rows = t->job->rows,
+                                   .n = t->job->n_rows,
+                                   .mean = c->mean,
+                                   .std = c->std};
+        ASSAY_TRY(zoo_prepare(&t->model.zoo, t->ctx, w, &sample));
+    }
     if (t->job->init)
-        ASSAY_TRY(pretrained_take(t->ctx, t->job->init, g, &t->model.weights));
+        ASSAY_TRY(
+            pretrained_take(t->ctx, t->job->init, t->model.zoo.graph, &t->model.weights));
 done:
     return status;
 }

@@ -121,7 +121,8 @@ static assay_status
 build(zoo_model *out, assay_ctx *ctx, const zoo_name *name, const zoo_config *config) {
     assay_status status = ASSAY_OK;
     const zoo_model_def *def = name->def;
-    *out = (zoo_model){.name = def->name, .config = *config, .n_args = name->n_args};
+    *out = (zoo_model){
+        .name = def->name, .def = def, .config = *config, .n_args = name->n_args};
     memcpy(out->arg, name->arg, sizeof out->arg);
     ASSAY_TRY(config_check(def, config));
     ASSAY_TRY(nn_graph_create(&out->graph, ctx));
@@ -157,6 +158,11 @@ zoo_build(zoo_model *out, assay_ctx *ctx, const char *name, const zoo_config *co
     if (status == ASSAY_E_NOTFOUND)
         return unknown(ctx, name);
     return status == ASSAY_OK ? build(out, ctx, &n, config) : status;
+}
+
+assay_status
+zoo_prepare(const zoo_model *m, assay_ctx *ctx, nn_weights *w, const zoo_sample *sample) {
+    return m->def->prepare ? m->def->prepare(m, ctx, w, sample) : ASSAY_OK;
 }
 
 double zoo_step_flop(const zoo_model *m) {

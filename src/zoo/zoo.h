@@ -23,6 +23,7 @@ typedef struct zoo_config {
  * sequences reads tokens, and the rest is as for images. */
 typedef struct zoo_model {
     const char *name; /* the zoo's, static */
+    const struct zoo_model_def *def;
     zoo_config config;
     int arg[ZOO_MOST_ARGS]; /* numbers behind the name: "mlp-128-64" */
     int n_args;
@@ -35,10 +36,23 @@ typedef struct zoo_model {
     double flop_input; /* of those that read the input: its gradient is not asked for */
 } zoo_model;
 
+/* Training images, for models that look at some before they are trained. */
+typedef struct zoo_sample {
+    const uint8_t *pixels; /* [rows,H,W,C] */
+    const uint32_t *rows;  /* which of them; NULL: the first n */
+    size_t n;
+    const float *mean, *std; /* [C], of pixels in [0,1] */
+} zoo_sample;
+
 typedef struct zoo_model_def {
     const char *name, *summary;
     /* Adds the layers from m->images on; sets penultimate and logits. SHAPE */
     assay_status (*build)(zoo_model *m);
+    /* Sets initial weights that depend on the data. NULL: none do. */
+    assay_status (*prepare)(const zoo_model *m,
+                            assay_ctx *ctx,
+                            nn_weights *w,
+                            const zoo_sample *sample);
     bool tokens;    /* it reads tokens, not images */
     bool sequences; /* and gives them one label, not each its next */
     int least_side; /* of images; smaller ones are refused */
@@ -58,6 +72,12 @@ ASSAY_MUST_CHECK assay_status zoo_build_def(zoo_model *out,
                                             assay_ctx *ctx,
                                             const zoo_model_def *def,
                                             const zoo_config *config);
+/* Brings freshly made weights in line with the training images, where the model asks for
+ * that. The same weights for the same images. SHAPE, NOMEM */
+ASSAY_MUST_CHECK assay_status zoo_prepare(const zoo_model *m,
+                                          assay_ctx *ctx,
+                                          nn_weights *w,
+                                          const zoo_sample *sample);
 /* Of one example's training step: forward, and backward to parameters and inputs. */
 double zoo_step_flop(const zoo_model *m);
 /* Labels of an example; how many different tokens a model of tokens reads. */

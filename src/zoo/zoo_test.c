@@ -2,6 +2,7 @@
 #include "zoo/zoo.h"
 
 #include "base/testing.h"
+#include "nn/exec.h"
 
 #include <math.h>
 
@@ -184,11 +185,35 @@ static void refusals(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Per-example gradients of a layer begin with its weight's: one that is not trained has
+ * none, which is told rather than mistaken for the bias's. */
+static void fixed_weights_have_no_factors(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    zoo_model m = build(ctx, "airbench", 3, 32, 10);
+    nn_weights w;
+    nn_exec *e;
+    assert_true(has_param(m.graph, "whiten.bias", 1, 24));
+    assert_false(has_param(m.graph, "whiten.weight", 4, 24));
+    assert_ok(nn_weights_create(&w, ctx, m.graph, 1));
+    const nn_exec_options o = {
+        .mode = NN_CAPTURE, .batch = 2, .target = m.margin, .dtype = ASSAY_F32};
+    assert_fails(ASSAY_E_UNSUPPORTED, nn_exec_create(&e, ctx, m.graph, &w, &o));
+    assert_null(e);
+    nn_weights_destroy(&w, ctx);
+    zoo_destroy(&m);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parameter_counts), cmocka_unit_test(shapes),
-        cmocka_unit_test(families),         cmocka_unit_test(names_are_those_of_pytorch),
-        cmocka_unit_test(known_sizes),      cmocka_unit_test(refusals),
+        cmocka_unit_test(parameter_counts),
+        cmocka_unit_test(shapes),
+        cmocka_unit_test(families),
+        cmocka_unit_test(names_are_those_of_pytorch),
+        cmocka_unit_test(known_sizes),
+        cmocka_unit_test(fixed_weights_have_no_factors),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

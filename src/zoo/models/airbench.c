@@ -5,12 +5,13 @@
  * convolution start as its inputs. Names are those of its PyTorch code. The last pooling
  * goes over all that is left, 3x3 at 28 and 32 pixels a side as there. */
 #include "zoo/layers.h"
+#include "zoo/whiten.h"
 
 #include <stdio.h>
 
 enum { KERNEL = 2, GROUPS = 3, LEAST_SIDE = 9 };
 /* Statistics move by 0.4 of the way at each step; epsilon is a rounding's. */
-static const double eps = 1e-12, momentum = 0.4;
+static const double eps = 1e-12, momentum = 0.4, white_eps = 5e-4;
 
 static assay_status
 add_conv(zoo_model *m, nn_value *x, const char *group, int index, int64_t channels) {
@@ -34,6 +35,7 @@ static assay_status build(zoo_model *m) {
     /* Each direction of a patch with both signs. */
     ASSAY_TRY(zoo_conv_fixed(m, &x, "whiten", 2 * KERNEL * KERNEL * m->config.channels,
                              KERNEL));
+    ASSAY_TRY(nn_graph_name(m->graph, x, "white"));
     ASSAY_TRY(zoo_gelu(m, &x));
     for (int k = 0; k < GROUPS; k++) {
         char group[NN_MAX_NAME / 2];
@@ -51,6 +53,11 @@ done:
     return status;
 }
 
+static assay_status
+prepare(const zoo_model *m, assay_ctx *ctx, nn_weights *w, const zoo_sample *sample) {
+    return zoo_whiten(w, ctx, m, "whiten.weight", sample, white_eps);
+}
+
 /* A group from i to o channels; its norms train their shifts only. */
 #define GROUP(i, o) ((i) * (o)*9 + (o) * (o)*9 + 2 * (o))
 
@@ -58,6 +65,7 @@ const zoo_model_def assay_model_airbench = {
     .name = "airbench",
     .summary = "whitening, then six convolutions; trains fastest on 32 pixels a side",
     .build = build,
+    .prepare = prepare,
     .least_side = LEAST_SIDE,
     .golden = 8 + GROUP(8, 64) + GROUP(64, 256) + GROUP(256, 256) + 256 * 10,
 };
