@@ -44,7 +44,7 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
     X(TEXT, model, "model", .value = "NAME", .shown = "cnn",                             \
       .help = "the model, by its name in the zoo")                                       \
     X(CHOICE, schedule, "schedule", .initial = "one-cycle",                              \
-      .choices = "one-cycle|cosine|linear|step|constant",                                \
+      .choices = "one-cycle|cosine|linear|step|wsd|two-regime|constant",                 \
       .help = "how the learning rate runs")                                              \
     X(INT, epochs, "epochs", .value = "N", .shown = "the recipe's", .low = 1,            \
       .high = 10000, .help = "passes over the data")                                     \
@@ -75,6 +75,23 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .more = "sgd: stochastic gradient descent with momentum. adamw: Adam with "        \
               "decoupled weight decay. muon: the momentum of a weight matrix is made "   \
               "orthogonal; biases and norms take sgd's step, or adamw's.")               \
+    X(DOUBLE, warmup, "warmup", .rare = 1, .value = "X", .initial = "-1",                \
+      .shown = "the schedule's", .low = -1, .high = 0.99,                                \
+      .help = "share of the run in which the rate rises from 0",                         \
+      .more = "one-cycle rises for 0.2 of the run, wsd for 0.05, others not at all, "    \
+              "which is also what -1 stands for.")                                       \
+    X(DOUBLE, decay_share, "decay-share", .rare = 1, .value = "X", .initial = "0.2",     \
+      .low = 0, .high = 1,                                                               \
+      .help = "wsd: last share of the run, in which the rate falls")                     \
+    X(DOUBLE, switch_at, "switch-at", .rare = 1, .value = "X", .initial = "0.8",         \
+      .low = 0, .high = 1,                                                               \
+      .help = "two-regime: share of the run that takes large steps")                     \
+    X(DOUBLE, large_momentum, "large-momentum", .rare = 1, .value = "X", .initial = "0", \
+      .low = 0, .high = 0.9999, .help = "two-regime: momentum of the large steps")       \
+    X(DOUBLE, small_steps, "small-steps", .rare = 1, .value = "X", .initial = "0.1",     \
+      .low = 1e-9, .high = 1, .help = "two-regime: what the rate is then multiplied by", \
+      .more = "With the momentum of the small steps a step is also 1 / (1 - momentum) "  \
+              "times as long in the long run.")                                          \
     X(SWITCH, nesterov, "nesterov", .rare = 1, .initial = "on", .choices = "on|off",     \
       .help = "look ahead along the velocity")                                           \
     X(SWITCH, decoupled, "decoupled", .rare = 1, .initial = "off", .choices = "on|off",  \
@@ -93,13 +110,13 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .high = 0.999999, .help = "adamw: share that the mean square keeps")               \
     X(DOUBLE, epsilon, "epsilon", .rare = 1, .value = "X", .initial = "1e-8", .low = 0,  \
       .high = 1, .help = "adamw: added to the root of the mean square")                  \
-    X(LIST, group, "group", .value = "PATTERN:KEY=X",                                    \
+    X(LIST, group, "group", .rare = 1, .value = "PATTERN:KEY=X",                         \
       .help = "train some parameters otherwise",                                         \
       .more = "PATTERN is matched against parameters' names, as a shell does it; then "  \
               "rate=X and decay=X multiply the learning rate and the weight decay, "     \
               "epochs=N freezes them after so many, matrix=0 keeps muon away, with "     \
               "commas between them. The last group that matches decides.")               \
-    X(LIST, freeze, "freeze", .value = "PATTERN",                                        \
+    X(LIST, freeze, "freeze", .rare = 1, .value = "PATTERN",                             \
       .help = "leave parameters as they began")                                          \
     X(DOUBLE, clip, "clip", .rare = 1, .value = "X", .initial = "0", .shown = "never",   \
       .low = 0, .high = 1e9, .help = "longest gradient; a longer one is scaled down")    \
@@ -126,9 +143,6 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .more =                                                                            \
           "The image, also its mirror, and both also shifted by a pixel up left and "    \
           "down right. Automatic: the mirror where images were mirrored in training.")   \
-    X(DOUBLE, warmup, "warmup", .rare = 1, .value = "X", .initial = "0", .low = 0,       \
-      .high = 0.9, .help = "share of the run in which the rate rises",                   \
-      .more = "From 0 to --lr; then the schedule runs over the rest.")                   \
     X(TEXT, tokens, "tokens", .value = "KIND", .initial = "byte",                        \
       .help = "what a text is cut into",                                                 \
       .more = "byte: its bytes. char: the characters (UTF-8) that occur in it. bpe:N: "  \

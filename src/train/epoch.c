@@ -105,9 +105,8 @@ assay_status trainer_epoch(trainer *t) {
         ASSAY_TRY(batches_next(&t->batches, &b));
         if (t->exec)
             nn_exec_set_step(t->exec, (uint64_t)(t->done * per_epoch + i));
-        pace.rate = schedule_rate(t->schedule, t->recipe->lr, t->recipe->warmup,
-                                  t->done * per_epoch + i, t->recipe->epochs * per_epoch);
-        pace.momentum = t->recipe->momentum;
+        pace = schedule_pace(t->schedule, &t->schedule_options, t->done * per_epoch + i,
+                             t->recipe->epochs * per_epoch);
         ASSAY_TRY_AT(step(t, &b, pace, &s), "epoch %d, step %lld", t->done + 1,
                      (long long)i + 1);
         progress_add(t->ctx, b.n);

@@ -116,6 +116,7 @@ assay_status trainer_start(trainer *t) {
     const zoo_config config =
         model_card_config(t->data->card, t->recipe->label_smoothing);
     t->schedule = schedule_find(t->recipe->schedule);
+    t->schedule_options = schedule_options_of(t->schedule, t->recipe);
     ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
     ASSAY_TRY(
         mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));

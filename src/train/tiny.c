@@ -22,6 +22,11 @@ static bool plain(const train_recipe *r) {
     memcpy(left.model, initial.model, sizeof left.model);
     memcpy(left.schedule, initial.schedule, sizeof left.schedule);
     memcpy(left.precision, initial.precision, sizeof left.precision);
+    left.warmup = initial.warmup;
+    left.decay_share = initial.decay_share;
+    left.switch_at = initial.switch_at;
+    left.large_momentum = initial.large_momentum;
+    left.small_steps = initial.small_steps;
     left.epochs = initial.epochs;
     left.batch = initial.batch;
     left.lr = initial.lr;

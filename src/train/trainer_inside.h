@@ -17,6 +17,7 @@ typedef struct trainer {
     const train_recipe *recipe;
     const train_job *job;
     const train_schedule *schedule;
+    schedule_options schedule_options;
     trained_model model;
     optimizer optimizer;
     average average; /* of the weights, where the recipe asks for one */
