@@ -231,13 +231,10 @@ const assay_verb assay_verb_fleet = {
     .options = options,
     .positionals = {{"DATA", "a .beton file, or anything that 'assay pack' reads",
                      false}},
-    .examples =
-        {{"assay fleet photos.beton -o halves/ --models 480 --seeds 4",
-          "120 random halves, four models on each"},
-         {"assay fleet photos.beton -o tune/ --models 2 --subset 1 --sweep lr=1,0.1",
-          "a small search"},
-         {"assay fleet photos.beton -o halves/ --models 480 --shard 3/8",
-          "one part of eight, on another machine"}},
+    .examples = {{"assay fleet photos.beton -o halves/ --models 480 --seeds 4",
+                  "120 random halves, four models on each"},
+                 {"assay fleet photos.beton -o halves/ --models 480 --shard 3/8",
+                  "one part of eight, on another machine"}},
     .resumable = true,
     .run = run,
 };
