@@ -317,6 +317,18 @@ class Data(Packed):
         self.assertIn("mlp", self.refused(2, "bench", "step", "--model=vgg").err)
         self.assertIn("no file", self.refused(2, "bench", "step", self.beton).err)
 
+    def test_bench_attribute(self):
+        for projector in ("sjlt", "kronecker"):
+            told = json.loads(self.good("bench", "attribute", "--model=mlp-32-16", "--dim=256", "-j1",
+                                        "--projector", projector, "--seconds=0.01", "--json").out)
+            self.assertEqual((told["projector"], told["dim"], told["threads"]), (projector, 256, 1))
+            for value in (told["ms_per_example"], told["peak_bytes"], *told["split"].values()):
+                self.assertGreater(value, 0)
+        self.assertIn("per example", self.good("bench", "attribute", "--model=mlp-8", "--dim=16",
+                                               "--seconds=0.01").out)
+        self.assertIn("mlp", self.refused(2, "bench", "attribute", "--model=vgg").err)
+        self.assertIn("no file", self.refused(2, "bench", "attribute", self.beton).err)
+
     def test_sources(self):
         table = self.dir / "texts.tsv"
         table.write_text("".join(f"text number {i}\t{i % 2}\n" for i in range(40)))

@@ -74,6 +74,29 @@ typedef struct assay_bench_ops_options {
 ASSAY_API ASSAY_MUST_CHECK assay_status
 assay_bench_ops(assay_ctx *ctx, const assay_bench_ops_options *options, char **json);
 
+typedef struct assay_bench_attribute_options {
+    size_t struct_size;
+    const char *model;     /**< of the zoo, on images of 32 pixels a side (an MLP: 28); NULL:
+                                "resnet9" */
+    const char *projector; /**< NULL: "sjlt" */
+    int dim;               /**< of the projection */
+    int size;              /**< side of the images; 0: as above */
+    const char *precision; /**< of the products: "f32" or "bf16"; NULL: "f32" */
+    double seconds;        /**< measure so long, and three rounds at least */
+    uint64_t seed;
+} assay_bench_attribute_options;
+#define ASSAY_BENCH_ATTRIBUTE_OPTIONS_INIT                                               \
+    { .struct_size = sizeof(assay_bench_attribute_options), .dim = 4096, .seconds = 5 }
+
+/** Measures what an example's projected gradient costs on random data: wall time per
+ *  example with the context's threads (medians of rounds), and processor time split into
+ *  forward, backward to the layers' inputs, and projection.
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors NOTFOUND (model, projector), INVALID, UNSUPPORTED, NOMEM, CANCELLED
+ *  @cost `seconds`, and what it takes to prepare */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_bench_attribute(
+    assay_ctx *ctx, const assay_bench_attribute_options *options, char **json);
+
 #ifdef __cplusplus
 }
 #endif

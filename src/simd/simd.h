@@ -70,6 +70,14 @@ typedef struct simd_table {
                        size_t n,
                        uint64_t key,
                        uint64_t first);
+    /* The same of outer products: g[j][lane] = x[j][lane] y[lane]. */
+    void (*f32_sjlt16_outer)(float *out,
+                             uint32_t buckets,
+                             const float *x,
+                             const float *y,
+                             size_t n,
+                             uint64_t key,
+                             uint64_t first);
 } simd_table;
 
 /* The table for the instruction set in use. */

@@ -86,6 +86,9 @@ static void run_dot(const simd_table *t, inputs *io, size_t n) {
 static void run_sjlt(const simd_table *t, inputs *io, size_t n) {
     t->f32_sjlt16(io->a + 1, 37, io->b + 1, n, 0xFEED, 12345678901u);
 }
+static void run_sjlt_outer(const simd_table *t, inputs *io, size_t n) {
+    t->f32_sjlt16_outer(io->a + 1, 37, io->b + 1, io->c, n, 0xFEED, 12345678901u);
+}
 static void run_u8_dot(const simd_table *t, inputs *io, size_t n) {
     uint32_t d = t->u8_dot(io->u + 1, io->u + MAX, n);
     memcpy(io->c, &d, sizeof d);
@@ -119,6 +122,7 @@ static const struct {
     {"above", run_above},
     {"interleave16", run_interleave},
     {"sjlt16", run_sjlt},
+    {"sjlt16_outer", run_sjlt_outer},
 };
 
 static void test_same_bits(void **state) {

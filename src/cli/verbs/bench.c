@@ -24,14 +24,14 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "NAME",
      .initial = "resnet9",
-     .help = "step: the network",
+     .help = "step, attribute: the network",
      .more = "A model of the zoo, or mlp (784-256-10) or cnn (two convolutions on 28x28 "
-             "pixels), which other engines are measured on."},
+             "pixels), which other engines are measured on. For attribute: the zoo's."},
     {.name = "precision",
      .type = CLI_CHOICE,
      .choices = "f32|bf16",
      .initial = "f32",
-     .help = "step: numbers of the products"},
+     .help = "step, attribute: numbers of the products"},
     {.name = "size",
      .type = CLI_INT,
      .value = "PIXELS",
@@ -39,7 +39,7 @@ static const cli_option options[] = {
      .shown = "as usual for the model",
      .low = 0,
      .high = 1024,
-     .help = "step: side of the images"},
+     .help = "step, attribute: side of the images"},
     {.name = "epochs",
      .type = CLI_INT,
      .value = "N",
@@ -70,6 +70,18 @@ static const cli_option options[] = {
      .choices = "map|read",
      .initial = "map",
      .help = "the system's page cache, or one of our own"},
+    {.name = "projector",
+     .type = CLI_CHOICE,
+     .choices = "sjlt|kronecker|fjlt|rademacher|normal|none",
+     .initial = "sjlt",
+     .help = "attribute: the map of gradients"},
+    {.name = "dim",
+     .type = CLI_INT,
+     .value = "D",
+     .initial = "4096",
+     .low = 1,
+     .high = 1048576,
+     .help = "attribute: numbers it leaves"},
     CLI_OPTION_LIMIT,
     CLI_OPTION_SEED,
     CLI_OPTION_RESULT,
@@ -80,13 +92,16 @@ static assay_status run(cli_run *run) {
     static const struct {
         const char *what;
         assay_status (*run)(cli_run *run);
-    } benches[] = {{"load", bench_load}, {"ops", bench_ops}, {"step", bench_step}};
+    } benches[] = {{"attribute", bench_attribute},
+                   {"load", bench_load},
+                   {"ops", bench_ops},
+                   {"step", bench_step}};
     const char *what = run->args.positional[0];
     for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
         if (strcmp(benches[i].what, what) == 0)
             return benches[i].run(run);
     cli_fail(&run->error, ASSAY_E_INVALID, "there is no benchmark '%s'", what);
-    cli_fail_help(&run->error, "there are: load, ops, step");
+    cli_fail_help(&run->error, "there are: attribute, load, ops, step");
     return ASSAY_E_INVALID;
 }
 
@@ -103,11 +118,16 @@ const assay_verb assay_verb_bench = {
         "'ops' times single ops on random data, our kernels beside oneDNN's, and checks "
         "them against a plain reference.\n\n"
         "'step' trains a network on random data that stays in place: forward, loss, "
-        "backward, SGD with Nesterov momentum and weight decay. It says what a step costs "
-        "in wall time and in the process's CPU time (medians after three steps of warming "
-        "up), how much arithmetic is in its products, and which ops take the time.",
+        "backward, SGD with Nesterov momentum and weight decay. It says what a step "
+        "costs "
+        "in wall time and in the process's CPU time (medians after three steps of "
+        "warming "
+        "up), how much arithmetic is in its products, and which ops take the time.\n\n"
+        "'attribute' makes projected gradients of random examples, 16 at a time on each "
+        "thread, and says what one costs, split into forward, backward to the layers' "
+        "inputs, and projection.",
     .options = options,
-    .positionals = {{"WHAT", "what is measured: load, ops or step", false},
+    .positionals = {{"WHAT", "what is measured: attribute, load, ops or step", false},
                     {"FILE", "a .beton file, for load; part of a name, for ops", true}},
     .examples = {{"assay bench load photos.beton --pipeline rrc224-f32", "for a person"},
                  {"assay bench load photos.beton --pipeline rrc224-u8 -j 1 --json",
