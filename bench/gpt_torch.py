@@ -3,7 +3,8 @@ bytes as tokens, the last tenth for validation, random windows of the rest, Adam
 linear warm-up and half a cosine to 0, gradients clipped to a norm of 1. Prints the loss of
 the last steps and that of the whole validation part, in windows that do not overlap.
 
-    python bench/gpt_torch.py TEXT [--steps 2000] [--seed 0] [--precision f32]
+    python bench/gpt_torch.py TEXT [--steps 1960] [--seed 0] [--precision f32]
+    python bench/gpt_torch.py TEXT --weights RUN/model.safetensors   # only measures
 """
 import argparse
 import contextlib
@@ -45,6 +46,20 @@ def optimizer(net, decay):
                              lr=1.0, betas=(0.9, 0.99), eps=1e-8)
 
 
+def load(net, path):
+    """Weights of a model that assay trained, under the same names."""
+    with open(path, "rb") as f:
+        data = f.read()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    head = json.loads(data[8:begin])
+    head.pop("__metadata__")
+    net.load_state_dict({
+        name: torch.frombuffer(bytearray(data[begin + t["data_offsets"][0]:
+                                              begin + t["data_offsets"][1]]),
+                               dtype=torch.float32).view(t["shape"])
+        for name, t in head.items()})
+
+
 @torch.no_grad()
 def validate(net, tokens, context, half):
     total, right, count = 0.0, 0, len(tokens) - 1
@@ -65,13 +80,14 @@ def validate(net, tokens, context, half):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("text")
-    p.add_argument("--steps", type=int, default=2000)
-    p.add_argument("--warmup", type=int, default=100)
+    p.add_argument("--steps", type=int, default=1960)
+    p.add_argument("--warmup", type=int, default=98)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--context", type=int, default=128)
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--decay", type=float, default=0.1)
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--weights")
     p.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     o = p.parse_args()
     torch.set_num_threads(1)
@@ -85,6 +101,11 @@ def main():
     held = len(tokens) // 10
     train, val = tokens[:-held], tokens[-held:]
     net = build(len(number), o.context)
+    if o.weights:
+        load(net, o.weights)
+        loss, accuracy = validate(net, val, o.context, half)
+        print(json.dumps({"val_loss": loss, "accuracy": accuracy}))
+        return
     opt = optimizer(net, o.decay)
     began, losses = time.process_time(), []
     for step in range(o.steps):

@@ -3,6 +3,7 @@
  * refused. */
 #include "train/testing.h"
 
+#include "file/safetensors.h"
 #include "nn/exec.h"
 #include "train/text.h"
 
@@ -317,6 +318,85 @@ static void generates(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* ---- model files ---- */
+
+/* The file once more, with another value of a key, or without it. */
+static void spoil(assay_ctx *ctx,
+                  const st_file *f,
+                  const char *path,
+                  const char *key,
+                  const char *value) {
+    static const char *const keys[] = {"assay.model",
+                                       "assay.context",
+                                       "assay.held_out",
+                                       "assay.tokens",
+                                       "assay.label_smoothing",
+                                       "assay.dataset_sha256",
+                                       "assay.recipe",
+                                       "assay.seed",
+                                       "assay.key"};
+    st_pair pair[16];
+    st_tensor tensor[64];
+    size_t pairs = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *here = strcmp(keys[i], key) == 0 ? value : st_metadata(f, keys[i]);
+        if (here)
+            pair[pairs++] = (st_pair){keys[i], here};
+    }
+    assert_true(st_count(f) <= 64);
+    for (size_t i = 0; i < st_count(f); i++)
+        tensor[i] = st_at(f, i);
+    assert_ok(st_put(ctx, path, tensor, st_count(f), pair, pairs));
+}
+
+static void hostile_model_files(void **state) {
+    (void)state;
+    static const struct {
+        const char *key, *value;
+        assay_status want;
+    } changes[] = {
+        {"assay.context", NULL, ASSAY_E_FORMAT},
+        {"assay.context", "0", ASSAY_E_FORMAT},
+        {"assay.context", "65537", ASSAY_E_FORMAT},
+        {"assay.context", "17", ASSAY_E_SHAPE},
+        {"assay.held_out", "1", ASSAY_E_FORMAT},
+        {"assay.held_out", "nan", ASSAY_E_FORMAT},
+        {"assay.held_out", NULL, ASSAY_E_FORMAT},
+        {"assay.tokens", NULL, ASSAY_E_FORMAT},
+        {"assay.tokens", "", ASSAY_E_FORMAT},
+        {"assay.tokens", "{\"tokens\":\"char\",\"characters\":[1,1]}", ASSAY_E_FORMAT},
+        {"assay.tokens", "{\"tokens\":\"byte\"}", ASSAY_E_SHAPE},
+        {"assay.model", "cnn", ASSAY_E_SHAPE},
+        {"assay.model", "bert-tiny", ASSAY_E_SHAPE},
+    };
+    fixture f = fixture_make(1);
+    test_scratch s = test_scratch_begin();
+    test_path good = test_in(&s, "good.safetensors"),
+              bad = test_in(&s, "bad.safetensors");
+    fixture_model(&f);
+    memcpy(f.model.card.name, "gpt-tiny", 9);
+    assert_ok(model_save(&f.model, good.text));
+    trained_model m;
+    assert_ok(model_load(&m, f.ctx, good.text));
+    assert_int_equal(tokenizer_count(m.card.tokens), f.model.card.classes);
+    model_free(&m);
+    st_file *file;
+    assert_ok(st_open(&file, f.ctx, good.text));
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        spoil(f.ctx, file, bad.text, changes[i].key, changes[i].value);
+        assay_status got = model_load(&m, f.ctx, bad.text);
+        if (got != changes[i].want)
+            print_error("%s=%s: %s\n", changes[i].key,
+                        changes[i].value ? changes[i].value : "(none)",
+                        assay_last_error()->message);
+        assert_int_equal(got, changes[i].want);
+        model_free(&m);
+    }
+    st_close(file);
+    test_scratch_end(&s);
+    fixture_end(&f);
+}
+
 /* ---- sources ---- */
 
 static void a_folder_is_its_files_in_order(void **state) {
@@ -370,6 +450,8 @@ static void refusals(void **state) {
     refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "context=0", "context");
     refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "held-out=1", "held-out");
     refused(ctx, ASSAY_E_FORMAT, none.text, out.text, BASE, "reads a text");
+    refused(ctx, ASSAY_E_UNSUPPORTED, src.text, out.text, "model=bert-tiny",
+            "sequence one label");
     refused(ctx, ASSAY_E_NOTFOUND, "/nonexistent.txt", out.text, BASE, "");
     test_put(tiny.text, "\xFF\xFE broken text that is no UTF-8", 31);
     refused(ctx, ASSAY_E_FORMAT, tiny.text, out.text, BASE "tokens=char", "byte 0");
@@ -407,6 +489,7 @@ int main(void) {
         cmocka_unit_test(windows_are_of_the_training_part),
         cmocka_unit_test(measured_in_windows_side_by_side),
         cmocka_unit_test(generates),
+        cmocka_unit_test(hostile_model_files),
         cmocka_unit_test(a_folder_is_its_files_in_order),
         cmocka_unit_test(refusals),
         cmocka_unit_test(nothing_held_out),
