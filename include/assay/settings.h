@@ -63,8 +63,8 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
     X(SWITCH, flip, "flip", .initial = "auto", .choices = "auto|on|off",                 \
       .help = "mirror images at random",                                                 \
       .more = "Automatic: only where the data bears it; never on digits, for example.")  \
-    X(CHOICE, precision, "precision", .initial = "auto", .choices = "auto|f32|bf16",     \
-      .help = "numbers of the convolutions",                                             \
+    X(CHOICE, precision, "precision", .rare = 1, .initial = "auto",                      \
+      .choices = "auto|f32|bf16", .help = "numbers of the convolutions",                 \
       .more = "Automatic: bf16 where the processor multiplies it faster. Values and "    \
               "weights stay f32.")
 
@@ -143,6 +143,14 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .more =                                                                            \
           "The image, also its mirror, and both also shifted by a pixel up left and "    \
           "down right. Automatic: the mirror where images were mirrored in training.")   \
+    X(DOUBLE, validation, "validation", .rare = 1, .value = "X", .initial = "0",         \
+      .low = 0, .high = 0.5, .help = "hold out a share of the training rows",            \
+      .more = "They are drawn by the seed, not trained on, and measured after each "     \
+              "epoch (metrics.jsonl). The test rows are not touched.")                   \
+    X(INT, patience, "patience", .rare = 1, .value = "N", .initial = "0",                \
+      .shown = "none", .low = 0, .high = 10000,                                          \
+      .help = "stop after N epochs without a better loss",                               \
+      .more = "On what is held out; the weights of the best epoch are kept.")            \
     X(TEXT, tokens, "tokens", .value = "KIND", .initial = "byte",                        \
       .help = "what a text is cut into",                                                 \
       .more = "byte: its bytes. char: the characters (UTF-8) that occur in it. bpe:N: "  \

@@ -7,7 +7,12 @@ const batches_kind *batches_kind_of(const train_data *data) {
     return data->text ? &batches_of_tokens : &batches_of_pixels;
 }
 
+size_t batches_held(const train_recipe *recipe, size_t n_rows) {
+    return (size_t)(recipe->validation * (double)n_rows);
+}
+
 int batches_size(const train_recipe *recipe, size_t n_rows) {
+    n_rows -= batches_held(recipe, n_rows);
     return n_rows < (size_t)recipe->batch ? (int)n_rows : recipe->batch;
 }
 

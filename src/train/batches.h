@@ -51,6 +51,8 @@ extern const batches_kind batches_of_pixels, batches_of_tokens;
 
 /* The kind of a set. */
 const batches_kind *batches_kind_of(const train_data *data);
+/* Rows of a job's that are held out of training, to measure on. */
+size_t batches_held(const train_recipe *recipe, size_t n_rows);
 /* Rows in a batch of a job: the recipe's, or all there are. */
 int batches_size(const train_recipe *recipe, size_t n_rows);
 

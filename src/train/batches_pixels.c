@@ -1,6 +1,9 @@
 /* Batches of images: pixels in memory, shifted and mirrored by the feeder. */
 #include "train/batches.h"
 
+#include "base/rng.h"
+#include "train/run.h"
+
 #include <string.h>
 
 static assay_status check(const train_data *d, const train_job *job) {
@@ -40,14 +43,38 @@ static double edge_of(const train_recipe *r) {
     return strcmp(r->edge, "repeat") == 0 ? 1 : strcmp(r->edge, "reflect") == 0 ? 2 : 0;
 }
 
-static assay_status start(batches *b, const train_recipe *recipe, const train_job *job) {
+typedef struct images {
+    feeder *feeder;
+    uint32_t *train, *held; /* the job's rows, in their order */
+    size_t n_train, n_held;
+} images;
+
+/* Which rows are held out depends on the seed and the job's rows alone. */
+static assay_status rows_split(images *m, batches *b, const train_job *job, size_t held) {
+    assay_status status = ASSAY_OK;
+    size_t n = job->n_rows;
+    ASSAY_TRY(mem_new(b->ctx, &m->train, n + 1, sizeof *m->train));
+    ASSAY_TRY(mem_new(b->ctx, &m->held, held + 1, sizeof *m->held));
+    rng r = rng_at(job->seed, RNG_SUBSET, 2, 0);
+    for (size_t i = 0; i < n; i++) {
+        size_t wanted = held - m->n_held; /* of the n - i that are left */
+        if (rng_below(&r, n - i) < wanted)
+            m->held[m->n_held++] = job->rows[i];
+        else
+            m->train[m->n_train++] = job->rows[i];
+    }
+done:
+    return status;
+}
+
+static assay_status
+feeder_start(images *m, batches *b, const train_recipe *recipe, const train_job *job) {
     const model_card *c = b->data->card;
     const feeder_source source = {.pixels = b->data->pixels,
                                   .labels = b->data->labels,
                                   .size = c->size,
                                   .channels = c->channels};
     feeder_transform transforms[2];
-    feeder *f;
     int n = 0;
     if (recipe->translate > 0)
         transforms[n++] =
@@ -59,38 +86,75 @@ static assay_status start(batches *b, const train_recipe *recipe, const train_jo
                         .order = FEEDER_RANDOM,
                         .seed = job->seed,
                         .drop_last = true,
-                        .rows = job->rows,
-                        .n_rows = job->n_rows,
+                        .rows = m->train,
+                        .n_rows = m->n_train,
                         .transforms = transforms,
                         .n_transforms = n};
     memcpy(o.mean, c->mean, sizeof o.mean);
     memcpy(o.std, c->std, sizeof o.std);
-    assay_status status = feeder_create(&f, b->ctx, &source, &o);
-    if (status != ASSAY_OK)
-        return status;
-    b->state = f;
-    b->count = (int64_t)feeder_batches(f);
+    return feeder_create(&m->feeder, b->ctx, &source, &o);
+}
+
+static assay_status start(batches *b, const train_recipe *recipe, const train_job *job) {
+    assay_status status = ASSAY_OK;
+    const model_card *c = b->data->card;
+    images *m;
+    ASSAY_TRY(mem_new(b->ctx, &m, 1, sizeof *m));
+    b->state = m;
+    ASSAY_TRY(rows_split(m, b, job, batches_held(recipe, job->n_rows)));
+    ASSAY_TRY(feeder_start(m, b, recipe, job));
+    b->count = (int64_t)feeder_batches(m->feeder);
     b->input_bytes =
         (size_t)c->size * (size_t)c->size * (size_t)c->channels * sizeof(float);
     b->labels = 1;
-    return ASSAY_OK;
+done:
+    return status;
 }
 
 static assay_status epoch(batches *b, uint32_t number) {
-    return feeder_epoch(b->state, number);
+    const images *m = b->state;
+    return feeder_epoch(m->feeder, number);
 }
 
 static assay_status next(batches *b, train_batch *out) {
+    const images *m = b->state;
     feeder_batch f;
-    assay_status status = feeder_next(b->state, &f);
+    assay_status status = feeder_next(m->feeder, &f);
     if (status == ASSAY_OK)
         *out = (train_batch){f.n, f.images, f.labels};
     return status;
 }
 
-static void end(batches *b) {
-    feeder_destroy(b->state);
+static assay_status measure(batches *b, const trained_model *model, train_measure *out) {
+    assay_status status = ASSAY_OK;
+    const images *m = b->state;
+    verdicts v = {0};
+    double single;
+    if (m->n_held == 0)
+        return ASSAY_OK;
+    ASSAY_TRY(verdicts_init(&v, b->ctx, m->n_held, (size_t)b->data->card->classes));
+    ASSAY_TRY(verdicts_add(&v, model, b->data->pixels, m->held, b->data->labels,
+                           predict_views_of(&model->card)));
+    verdicts_measure(&v, m->held, b->data->labels, &out->accuracy, &single, &out->loss);
+done:
+    verdicts_free(&v);
+    return status;
 }
 
-const batches_kind batches_of_pixels = {
-    .check = check, .key = key, .start = start, .epoch = epoch, .next = next, .end = end};
+static void end(batches *b) {
+    images *m = b->state;
+    if (m) {
+        feeder_destroy(m->feeder);
+        mem_free(b->ctx, m->train);
+        mem_free(b->ctx, m->held);
+    }
+    mem_free(b->ctx, m);
+}
+
+const batches_kind batches_of_pixels = {.check = check,
+                                        .key = key,
+                                        .start = start,
+                                        .epoch = epoch,
+                                        .next = next,
+                                        .measure = measure,
+                                        .end = end};

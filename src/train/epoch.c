@@ -92,6 +92,42 @@ static assay_status measure(trainer *t, train_measure *out) {
     return status;
 }
 
+static void weights_copy(const trainer *t, nn_weights *to, const nn_weights *from) {
+    const nn_graph *g = t->model.zoo.graph;
+    memcpy(to->params, from->params, nn_graph_param_floats(g) * sizeof(float));
+    if (nn_graph_buffer_floats(g))
+        memcpy(to->buffers, from->buffers, nn_graph_buffer_floats(g) * sizeof(float));
+}
+
+/* The epoch with the least loss on what is held out, the first of equals. */
+static int best_epoch(const trainer *t) {
+    int best = 0;
+    for (int e = 1; e < t->done; e++)
+        if (t->metrics[e].val_loss < t->metrics[best].val_loss)
+            best = e;
+    return best;
+}
+
+/* After an epoch: keeps the best weights, and once it is over takes those that the recipe
+ * wants in the end. */
+static void finish(trainer *t) {
+    nn_weights *now = &t->model.weights;
+    int late = 0;
+    if (t->best.params) {
+        late = t->done - 1 - best_epoch(t);
+        if (late == 0)
+            weights_copy(t, &t->best, average_on(&t->average) ? &t->average.kept : now);
+    }
+    t->over =
+        t->done == t->recipe->epochs || (t->best.params && late >= t->recipe->patience);
+    if (!t->over)
+        return;
+    if (t->best.params)
+        weights_copy(t, now, &t->best);
+    else if (average_on(&t->average))
+        average_take(&t->average, now);
+}
+
 assay_status trainer_epoch(trainer *t) {
     assay_status status = ASSAY_OK;
     sums s = {0};
@@ -127,8 +163,7 @@ assay_status trainer_epoch(trainer *t) {
         return ASSAY_E_NUMERIC;
     }
     t->done++;
-    if (t->done == t->recipe->epochs && average_on(&t->average))
-        average_take(&t->average, &t->model.weights);
+    finish(t);
 done:
     return status;
 }

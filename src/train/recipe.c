@@ -145,6 +145,12 @@ assay_status train_recipe_make(train_recipe *out,
         return ASSAY_E_INVALID;
     }
     ASSAY_TRY(together_check(out));
+    if (out->patience > 0 && !(out->validation > 0)) {
+        (void)err_set(ASSAY_E_INVALID, "patience %d, but nothing is held out",
+                      out->patience);
+        err_help("hold out a share of the training rows: validation 0.1");
+        return ASSAY_E_INVALID;
+    }
     precision_settle(out);
 done:
     return status;
@@ -177,6 +183,12 @@ assay_status train_recipe_make_text(train_recipe *out,
     ASSAY_TRY(take_all(out, options, false));
     ASSAY_TRY(model_check(out->model, true));
     ASSAY_TRY(together_check(out));
+    if (out->patience > 0 && !(out->held_out > 0)) {
+        (void)err_set(ASSAY_E_INVALID, "patience %d, but nothing is held out",
+                      out->patience);
+        err_help("hold out a share of the text: held-out 0.1");
+        return ASSAY_E_INVALID;
+    }
     precision_settle(out);
 done:
     return status;

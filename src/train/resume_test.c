@@ -13,6 +13,7 @@ static const char *const settings[] = {
     "optimizer=sgd decoupled=on nesterov=off",
     "optimizer=adamw clip=0.5",
     "optimizer=muon newton-steps=3 renorm=on lookahead=2 group=*bias:rate=8,decay=1",
+    "optimizer=adamw lookahead=3 validation=0.2 patience=2 lr=0.02",
     "optimizer=muon-adamw ema=0.9 group=*:epochs=4 freeze=fc*",
 };
 

@@ -8,16 +8,19 @@
 #include <string.h>
 
 checkpoint trainer_checkpoint(trainer *t) {
-    const checkpoint_weights kept = {"average",
-                                     average_on(&t->average) ? &t->average.kept : NULL};
-    return (checkpoint){.more = {kept},
-                        .graph = t->model.zoo.graph,
-                        .weights = &t->model.weights,
-                        .optimizer = &t->optimizer,
-                        .key = t->model.card.key,
-                        .metrics = t->metrics,
-                        .epochs = t->recipe->epochs,
-                        .done = t->done};
+    checkpoint c = {.graph = t->model.zoo.graph,
+                    .weights = &t->model.weights,
+                    .optimizer = &t->optimizer,
+                    .key = t->model.card.key,
+                    .metrics = t->metrics,
+                    .epochs = t->recipe->epochs,
+                    .done = t->done};
+    int n = 0;
+    if (average_on(&t->average))
+        c.more[n++] = (checkpoint_weights){"average", &t->average.kept};
+    if (t->best.params)
+        c.more[n++] = (checkpoint_weights){"best", &t->best};
+    return c;
 }
 
 /* Weights as they are before the first step. */
@@ -64,6 +67,9 @@ static assay_status weights_start(trainer *t) {
         ASSAY_TRY(average_create(&t->average, t->ctx, g, &t->model.weights,
                                  t->recipe->ema, t->recipe->lookahead,
                                  t->recipe->epochs * t->batches.count));
+    bool held = t->data->text || batches_held(t->recipe, t->job->n_rows) > 0;
+    if (t->recipe->patience > 0 && held)
+        ASSAY_TRY(nn_weights_create(&t->best, t->ctx, g, t->job->seed));
     if (t->checkpoint_path) {
         checkpoint c = trainer_checkpoint(t);
         bool found;

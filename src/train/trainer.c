@@ -14,7 +14,8 @@
 
 int64_t train_images(const train_recipe *recipe, size_t n_rows) {
     int64_t batch = batches_size(recipe, n_rows);
-    return batch ? (int64_t)n_rows / batch * batch * recipe->epochs : 0;
+    int64_t held = (int64_t)batches_held(recipe, n_rows), n = (int64_t)n_rows - held;
+    return batch ? (n / batch * batch + held) * recipe->epochs : 0;
 }
 
 /* Everything that decides the weights. */
@@ -120,13 +121,12 @@ static assay_status keep(trainer *t) {
     assay_status status = ASSAY_OK;
     if (!t->job->dir)
         return ASSAY_OK;
-    bool last = t->done == t->recipe->epochs;
-    if (!last) {
+    if (!t->over) {
         checkpoint c = trainer_checkpoint(t);
         ASSAY_TRY(checkpoint_save(&c, t->ctx, t->checkpoint_path));
     }
     ASSAY_TRY(metrics_write(t->ctx, t->metrics_path, t->metrics, t->done));
-    if (last) {
+    if (t->over) {
         ASSAY_TRY(model_save(&t->model, t->model_path));
         (void)unlink(t->checkpoint_path);
     }
@@ -140,6 +140,7 @@ static void trainer_end(trainer *t) {
     tiny_destroy(t->tiny);
     optimizer_destroy(&t->optimizer);
     average_destroy(&t->average);
+    nn_weights_destroy(&t->best, t->ctx);
     mem_free(t->ctx, t->seed);
     mem_free(t->ctx, t->metrics);
     mem_free(t->ctx, t->model_path);
@@ -167,10 +168,12 @@ assay_status train_one(assay_ctx *ctx,
     } else {
         ASSAY_TRY(trainer_start(&t));
         progress_add(ctx, train_images(recipe, job->n_rows) / recipe->epochs * t.done);
-        while (t.done < recipe->epochs) {
+        while (!t.over) {
             ASSAY_TRY(trainer_epoch(&t));
             ASSAY_TRY(keep(&t));
         }
+        progress_add(ctx, train_images(recipe, job->n_rows) / recipe->epochs *
+                              (recipe->epochs - t.done));
     }
     job->gflop = 1e-9 * zoo_step_flop(&t.model.zoo) * (double)t.images;
     if (job->result) {

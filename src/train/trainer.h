@@ -112,7 +112,8 @@ ASSAY_MUST_CHECK assay_status train_one(assay_ctx *ctx,
                                         const train_data *data,
                                         const train_recipe *recipe,
                                         train_job *job);
-/* Images that a job of so many rows goes through: the unit of progress. */
+/* Images that a job of so many rows goes through, those that it is measured on after each
+ * epoch among them: the unit of progress. */
 int64_t train_images(const train_recipe *recipe, size_t n_rows);
 
 /* Balanced two-thirds subsets: M members in blocks of three; within a block each row is

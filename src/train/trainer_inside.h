@@ -21,6 +21,8 @@ typedef struct trainer {
     trained_model model;
     optimizer optimizer;
     average average; /* of the weights, where the recipe asks for one */
+    nn_weights best; /* of the epoch with the least loss on what is held out; only where
+                        the recipe stops early */
     nn_exec *exec;
     tiny *tiny; /* takes the steps of a small chain of layers; then there is no exec */
     batches batches;
@@ -28,6 +30,7 @@ typedef struct trainer {
     epoch_metrics *metrics;
     char *model_path, *checkpoint_path, *metrics_path; /* NULL without a folder */
     int done;                                          /* finished epochs */
+    bool over;      /* after the last epoch, or when nothing better came for too long */
     int64_t images; /* that this process went through */
 } trainer;
 
