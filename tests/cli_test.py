@@ -549,7 +549,16 @@ class Work(Packed):
         document = json.loads(self.good("generate", out, "-n", "9", "--json").out)
         self.assertEqual((document["schema"], len(document["text"])), ("assay.generate/1", 9))
         self.assertIn("U+0078", self.refused(3, "generate", out, "--prompt=xylo").err)
+        # As ONNX the model says the same: its likeliest token comes next.
+        characters, prompt = sorted(set(text.read_text())), "to be"
+        tokens = [characters.index(c) for c in prompt] + [0] * (16 - len(prompt))
+        npy(self.dir / "tokens.npy", [tokens], "<i4", "i")
         self.good("export", out / "model.safetensors", self.dir / "play.onnx", "--to=onnx")
+        self.good("infer", self.dir / "play.onnx", self.dir / "tokens.npy", "-o",
+                  self.dir / "logits.npy")
+        logits = npy_floats(self.dir / "logits.npy")[4 * len(characters):5 * len(characters)]
+        said = self.good("generate", out, f"--prompt={prompt}", "-n", "1", "--temperature=0").out
+        self.assertEqual(said, prompt + characters[logits.index(max(logits))] + "\n")
         self.assertIn("tokens", self.refused(3, "train", self.beton, "-o", self.dir / "x",
                                              "--model=gpt-tiny", "--tokens=char").err)
         self.refused(2, "train", text, "-o", self.dir / "x", "--model=gpt-tiny",

@@ -453,6 +453,7 @@ static void refusals(void **state) {
     refused(ctx, ASSAY_E_UNSUPPORTED, src.text, out.text, "model=bert-tiny",
             "sequence one label");
     refused(ctx, ASSAY_E_NOTFOUND, "/nonexistent.txt", out.text, BASE, "");
+    refused(ctx, ASSAY_E_UNSUPPORTED, src.text, out.text, "model=mlp", "this is a text");
     test_put(tiny.text, "\xFF\xFE broken text that is no UTF-8", 31);
     refused(ctx, ASSAY_E_FORMAT, tiny.text, out.text, BASE "tokens=char", "byte 0");
     assay_train_options o = options_make(BASE);

@@ -384,6 +384,11 @@ static assay_status data_phases(run *r) {
     ASSAY_TRY(train_recipe_is_text(&text, &r->o));
     if (text)
         return timed(r, TIMED_DATA, run_text_open);
+    if (!os_is_dir(r->source) && corpus_is(r->ctx, r->source)) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "this is a text, the model reads images");
+        err_help("choose a model of text: --model=gpt-tiny");
+        ASSAY_TRY_AT(ASSAY_E_UNSUPPORTED, "%s", r->source);
+    }
     ASSAY_TRY(timed(r, TIMED_DATA, data_phase));
     ASSAY_TRY(timed(r, TIMED_PIXELS, pixels_make));
 done:
