@@ -70,6 +70,12 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
 
 /* Named where they are not as they are initially. */
 #define ASSAY_TRAIN_SETTINGS_MORE(X)                                                     \
+    X(CHOICE, recipe, "recipe", .rare = 1, .initial = "none",                            \
+      .choices = "none|airbench|airbench-10k",                                           \
+      .help = "begin with a known recipe's settings",                                    \
+      .more = "airbench: for CIFAR-10's 50,000 training images, after Jordan 2024 "      \
+              "(arXiv 2404.00498); airbench-10k: for one batch file of it. Other "       \
+              "options override.")                                                       \
     X(CHOICE, optimizer, "optimizer", .initial = "sgd",                                  \
       .choices = "sgd|adamw|muon|muon-adamw", .help = "how gradients move weights",      \
       .more = "sgd: stochastic gradient descent with momentum. adamw: Adam with "        \

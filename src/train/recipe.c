@@ -4,6 +4,7 @@
 #include "train/trainer.h"
 
 #include "train/optimizer.h"
+#include "train/presets.h"
 
 #include "nn/exec.h"
 
@@ -75,9 +76,18 @@ done:
 
 static assay_status
 take_all(train_recipe *r, const assay_train_options *o, bool flip_ok) {
+    assay_status status = ASSAY_OK;
+    train_recipe asked; /* which preset, if any: it comes before all that is said */
+    settings_initial(&asked);
     r->flip = flip_ok;
-    assay_status status = take_members(r, o);
-    return status == ASSAY_OK ? settings_set(r, o->settings) : status;
+    ASSAY_TRY(settings_set(&asked, o->settings));
+    const train_preset *preset = preset_find(asked.recipe);
+    if (preset)
+        ASSAY_TRY(settings_set(r, preset->settings));
+    ASSAY_TRY(take_members(r, o));
+    ASSAY_TRY(settings_set(r, o->settings));
+done:
+    return status;
 }
 
 static assay_status model_check(const char *name, bool tokens) {

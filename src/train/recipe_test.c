@@ -2,6 +2,7 @@
  * them. */
 #include "base/testing.h"
 #include "train/optimizer.h"
+#include "train/presets.h"
 #include "train/schedule.h"
 #include "train/trainer.h"
 
@@ -160,11 +161,44 @@ static void public_listing(void **state) {
     assert_string_equal(assay_zoo_name(999), "");
 }
 
+/* Every preset is a choice of the setting and makes a recipe; options override it. */
+static void presets(void **state) {
+    (void)state;
+    const assay_setting *s = NULL;
+    char names[256] = "none";
+    for (size_t i = 0; i < assay_train_setting_count(); i++)
+        if (strcmp(assay_train_setting_at(i)->name, "recipe") == 0)
+            s = assay_train_setting_at(i);
+    assert_non_null(s);
+    for (size_t i = 0; i < preset_count(); i++) {
+        assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
+        char settings[64], line[RECIPE_LINE];
+        train_recipe r;
+        (void)snprintf(names + strlen(names), 64, "|%s", preset_at(i)->name);
+        (void)snprintf(settings, sizeof settings, "epochs=3 recipe=%s",
+                       preset_at(i)->name);
+        o.settings = settings;
+        o.lr = 0.5;
+        assert_ok(train_recipe_make(&r, &o, 10000, 32, false));
+        assert_string_equal(r.model, "airbench");
+        assert_true(r.flip && r.alternate && r.lookahead == 5);
+        assert_true(r.epochs == 3 && r.lr == 0.5 && r.momentum == 0.85);
+        train_recipe_text(&r, line);
+        assert_non_null(strstr(line, preset_at(i)->name));
+    }
+    assert_string_equal(s->choices, names);
+    assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
+    train_recipe r;
+    o.settings = "recipe=slowbench";
+    assert_fails(ASSAY_E_INVALID, train_recipe_make(&r, &o, 10000, 32, false));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes),
         cmocka_unit_test(overrides),
         cmocka_unit_test(settings_as_words),
+        cmocka_unit_test(presets),
         cmocka_unit_test(a_line_reads_back),
         cmocka_unit_test(choices_are_registered),
         cmocka_unit_test(refusals),
