@@ -183,6 +183,19 @@ static void text_defaults(train_recipe *r, const char *kind) {
     r->batch = SMALL_BATCH;
 }
 
+/* Settings that say what happens to images. */
+static assay_status no_images_check(const train_recipe *r) {
+    const char *what = r->translate > 0    ? "translate"
+                       : r->flip           ? "flip"
+                       : r->validation > 0 ? "validation"
+                                           : NULL;
+    if (!what)
+        return ASSAY_OK;
+    (void)err_set(ASSAY_E_INVALID, "%s is for images, the source is a text", what);
+    err_help("held-out says how much of a text is kept apart");
+    return ASSAY_E_INVALID;
+}
+
 assay_status train_recipe_make_text(train_recipe *out,
                                     const assay_train_options *options) {
     assay_status status = ASSAY_OK;
@@ -193,6 +206,7 @@ assay_status train_recipe_make_text(train_recipe *out,
     ASSAY_TRY(take_all(out, options, false));
     ASSAY_TRY(model_check(out->model, true));
     ASSAY_TRY(together_check(out));
+    ASSAY_TRY(no_images_check(out));
     if (out->patience > 0 && !(out->held_out > 0)) {
         (void)err_set(ASSAY_E_INVALID, "patience %d, but nothing is held out",
                       out->patience);

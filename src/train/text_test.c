@@ -449,6 +449,11 @@ static void refusals(void **state) {
     refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "tokens=word", "tokens");
     refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "context=0", "context");
     refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "held-out=1", "held-out");
+    refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "flip=on", "flip");
+    refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "validation=0.1",
+            "validation");
+    refused(ctx, ASSAY_E_INVALID, src.text, out.text, BASE "held-out=0 patience=2",
+            "patience");
     refused(ctx, ASSAY_E_FORMAT, none.text, out.text, BASE, "reads a text");
     refused(ctx, ASSAY_E_UNSUPPORTED, src.text, out.text, "model=bert-tiny",
             "sequence one label");
