@@ -28,4 +28,5 @@ def main():
                         *sys.argv[2:]])
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

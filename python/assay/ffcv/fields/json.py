@@ -1,0 +1,4 @@
+"""FFCV's place of JSON."""
+from .base import JSONField
+
+__all__ = ["JSONField"]

@@ -1,0 +1,4 @@
+"""FFCV's place of Squeeze."""
+from .ops import Squeeze
+
+__all__ = ["Squeeze"]

@@ -1,0 +1,4 @@
+"""FFCV's place of Cutout."""
+from .ops import Cutout
+
+__all__ = ["Cutout"]

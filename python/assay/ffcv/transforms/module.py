@@ -1,0 +1,4 @@
+"""FFCV's place of ModuleWrapper."""
+from .ops import ModuleWrapper
+
+__all__ = ["ModuleWrapper"]

@@ -1,0 +1,4 @@
+"""FFCV's place of ReplaceLabel."""
+from .ops import ReplaceLabel
+
+__all__ = ["ReplaceLabel"]
