@@ -59,7 +59,7 @@ class Loader:
                  context: Optional[_assay.Context] = None) -> None:
         if pipelines is not None and not isinstance(pipelines, str):
             pipelines = "\n".join(f"{name} = {text}" for name, text in pipelines.items())
-        self._args = dict(
+        self._args: dict[str, Any] = dict(
             paths=text_paths(paths), pipelines=pipelines,
             options=given(batch=batch, order=order, seed=seed, threads=threads, ahead=ahead,
                           drop_last=drop_last, split=split, epoch_rows=epoch_rows, cache=cache,

@@ -106,7 +106,7 @@ def test_models_that_do_not_fit(run, folder, beton):
 
 
 def test_bad_training(shapes, folder):
-    for wrong, error in [(dict(model="vgg"), assay.NotFound), (dict(epochs=-1), assay.InvalidArgument),
+    for wrong, error in [(dict(model="vgg"), assay.InvalidArgument), (dict(epochs=-1), assay.InvalidArgument),
                          (dict(schedule="odd"), assay.InvalidArgument), (dict(members=2), assay.InvalidArgument),
                          (dict(nothing=3), assay.Error), (dict(lr="x"), TypeError)]:
         with pytest.raises(error):

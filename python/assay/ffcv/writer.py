@@ -70,7 +70,7 @@ class DatasetWriter:
     def from_webdataset(self, shards: List[str], pipeline: Callable[[Any], Any]) -> None:
         """Writes the samples of shards (the package webdataset reads them, twice: to count them
         first). assay.pack reads tar shards itself."""
-        from webdataset import WebDataset  # type: ignore[import]
+        from webdataset import WebDataset
 
         def samples() -> Iterable[Any]:
             for shard in shards:

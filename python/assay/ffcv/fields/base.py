@@ -66,7 +66,7 @@ class NDArrayField(Field):
         self.dtype, self.shape = dtype, tuple(shape)
 
     @property
-    def spec(self) -> Any:  # type: ignore[override]
+    def spec(self) -> Any:
         return self.kind, typestr(self.dtype), self.shape
 
     def get_decoder_class(self) -> Type[Operation]:

@@ -61,7 +61,7 @@ class Loader:
                  batches_ahead: int = 3, recompile: bool = False) -> None:
         if seed is None:
             seed = 0 if distributed else random.randrange(1 << 31)
-        self._args = dict(fname=fname, batch_size=batch_size, num_workers=num_workers,
+        self._args: dict[str, Any] = dict(fname=fname, batch_size=batch_size, num_workers=num_workers,
                           os_cache=os_cache, order=order, distributed=distributed, seed=seed,
                           indices=indices, pipelines=pipelines, custom_fields=custom_fields,
                           drop_last=drop_last, batches_ahead=batches_ahead, recompile=recompile)
@@ -186,7 +186,7 @@ class Loader:
             pipelines[field_name] = given[field_name]
         else:
             del pipelines[field_name]
-        args = {**self._args, "pipelines": pipelines, "order": OrderOption.SEQUENTIAL,
+        args: dict[str, Any] = {**self._args, "pipelines": pipelines, "order": OrderOption.SEQUENTIAL,
                 "drop_last": False, "distributed": False}
         rows = list(self.indices)
         kept, at = [], 0
@@ -195,7 +195,8 @@ class Loader:
                 if condition(value):
                     kept.append(int(rows[at]))
                 at += 1
-        return Loader(**{**self._args, "indices": kept})
+        args = {**self._args, "indices": kept}
+        return Loader(**args)
 
     def __repr__(self) -> str:
         return f"assay.ffcv.Loader({self.fname!r}, batch_size={self.batch_size})"
