@@ -368,7 +368,7 @@ class Data(Packed):
                          [(m, n, "matched") for m in ("kernel", "grad-dot") for n in (1, 2)])
         for one, other in zip(told[0]["methods"], told[1]["methods"]):
             self.assertTrue(one["ci"][0] < one["lds"] < one["ci"][1])
-            self.assertEqual({**one, "seconds": 0}, {**other, "seconds": 0})  # whatever the threads
+            self.assertEqual({**one, "seconds": 0, "cpu_seconds": 0}, {**other, "seconds": 0, "cpu_seconds": 0})  # whatever the threads
         stack = json.loads(self.good("lds", data, "--protocol=toy", "--methods=replay,stack", "--keep", keep,
                                      "--json").out)["methods"]
         self.assertEqual([m["method"] for m in stack], ["replay", "stack"])

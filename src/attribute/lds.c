@@ -128,6 +128,7 @@ static void tell_head(lds *l) {
     json_knum(j, "ceiling", sqrt(l->reliability));
     json_kbool(j, "truth_kept", l->truth_kept);
     json_knum(j, "truth_seconds", l->truth_seconds);
+    json_knum(j, "truth_cpu_seconds", l->truth_cpu);
 }
 
 static assay_status tell_methods(lds *l) {
@@ -160,7 +161,6 @@ static void lds_free(lds *l) {
     att_subsets_free(&l->fit_subsets);
     mem_free(l->ctx, l->params);
     mem_free(l->ctx, l->runs);
-    mem_free(l->ctx, l->train_seconds);
     mem_free(l->ctx, l->predicted);
     mem_free(l->ctx, l->truth);
     mem_free(l->ctx, l->mean);
@@ -176,7 +176,7 @@ assay_status assay_lds(assay_ctx *ctx,
     lds l = {.ctx = ctx, .o = ASSAY_LDS_OPTIONS_INIT};
     const att_protocol *protocol;
     buf text = buf_make(ctx);
-    uint64_t began = os_now_ns();
+    uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     *json = NULL;
     l.j = json_out_make(&text, 2);
     ASSAY_TRY(options_read(&l, options));
@@ -187,6 +187,7 @@ assay_status assay_lds(assay_ctx *ctx,
     json_obj(&l.j);
     tell_head(&l);
     ASSAY_TRY(tell_methods(&l));
+    json_knum(&l.j, "cpu_seconds", 1e-9 * (double)(os_cpu_ns() - began_cpu));
     json_kint(&l.j, "models", (int64_t)(protocol->seeds * protocol->subsets));
     json_knum(&l.j, "seconds",
               l.o.truth_only ? l.truth_seconds : 1e-9 * (double)(os_now_ns() - began));

@@ -23,15 +23,15 @@ typedef struct lds_entry {
     int models;
     stat_lds lds;
     double null_targets, null_rows; /* what scores of other targets, other rows reach */
-    double seed_sd;                 /* of one model's LDS over the ensemble */
-    double fit;                     /* LDS on the fit subsets, NaN if there are none */
-    double seconds;                 /* training of the models included */
+    double seed_sd; /* of one model's LDS over the ensemble; NaN: it is not one */
+    double fit;     /* LDS on the fit subsets, NaN if there are none */
+    double seconds, cpu_seconds; /* training of the models included */
 } lds_entry;
 
 /* Scores that another method is made of. */
 typedef struct lds_kept {
     float *scores; /* [n_rows, n_targets] */
-    double seconds;
+    double seconds, cpu_seconds;
 } lds_kept;
 
 typedef struct lds {
@@ -45,15 +45,15 @@ typedef struct lds {
     att_subsets subsets;
     float *truth; /* [seeds, subsets, targets] */
     float *mean;  /* [subsets, targets] */
-    double reliability, truth_seconds, accuracy;
+    double reliability, truth_seconds, truth_cpu, accuracy;
     bool truth_kept; /* it was found, not made */
     att_subsets fit_subsets;
     float *fit; /* [fit_subsets, targets] margins */
-    double fit_seconds;
-    att_run *runs;         /* [most] */
-    float **params;        /* [most] */
-    double *train_seconds; /* [most], until so many models were trained */
-    float *predicted;      /* [subsets, targets] */
+    double fit_seconds, fit_cpu;
+    att_run *runs;                   /* [most] */
+    float **params;                  /* [most] */
+    double train_seconds, train_cpu; /* of all of them */
+    float *predicted;                /* [subsets, targets] */
     lds_kept ekfac, replay[LDS_MOST_SIZES];
     json_out j;
 } lds;

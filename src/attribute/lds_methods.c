@@ -10,6 +10,10 @@ static double seconds_since(uint64_t began) {
     return 1e-9 * (double)(os_now_ns() - began);
 }
 
+static double cpu_since(uint64_t began) {
+    return 1e-9 * (double)(os_cpu_ns() - began);
+}
+
 assay_status lds_members_train(lds *l) {
     assay_status status = ASSAY_OK;
     const att_study *s = &l->lab.study;
@@ -19,10 +23,9 @@ assay_status lds_members_train(lds *l) {
     float *margins = NULL;
     ASSAY_TRY(mem_new(l->ctx, &l->runs, n, sizeof *l->runs));
     ASSAY_TRY(mem_new(l->ctx, &l->params, n, sizeof *l->params));
-    ASSAY_TRY(mem_new(l->ctx, &l->train_seconds, n, sizeof *l->train_seconds));
     ASSAY_TRY(mem_new(l->ctx, &margins, n * s->n_targets, sizeof *margins));
     progress_begin(l->ctx, "models", l->most, "models");
-    uint64_t began = os_now_ns();
+    uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     for (size_t m = 0; m < n; m++) {
         ASSAY_TRY(mem_new(l->ctx, &l->params[m], floats, sizeof **l->params));
         l->runs[m] = (att_run){.recipe = &s->recipe,
@@ -32,9 +35,8 @@ assay_status lds_members_train(lds *l) {
                                .seed = lds_seed(l) + LDS_FIRST_MEMBER + m};
     }
     ASSAY_TRY(att_train_margins(margins, l->params, s, l->runs, n));
-    double all = seconds_since(began);
-    for (size_t m = 0; m < n; m++)
-        l->train_seconds[m] = all * (double)(m + 1) / (double)n;
+    l->train_seconds = seconds_since(began);
+    l->train_cpu = cpu_since(began_cpu);
     progress_end(l->ctx);
 done:
     mem_free(l->ctx, margins);
@@ -123,6 +125,7 @@ void lds_tell(lds *l, const lds_entry *e) {
     json_knum(j, "null_targets", e->null_targets);
     json_knum(j, "null_rows", e->null_rows);
     json_knum(j, "seconds", e->seconds);
+    json_knum(j, "cpu_seconds", e->cpu_seconds);
     json_obj_end(j);
 }
 
@@ -134,7 +137,7 @@ static double deviation(const double *x, int n) {
         mean += x[i] / n;
     for (int i = 0; i < n; i++)
         square += (x[i] - mean) * (x[i] - mean);
-    return n > 1 ? sqrt(square / (n - 1)) : 0;
+    return n > 1 ? sqrt(square / (n - 1)) : NAN;
 }
 
 typedef struct ensemble {
@@ -142,7 +145,7 @@ typedef struct ensemble {
     float *scores;    /* [n_rows, n_targets] */
     size_t rows, targets, cells;
     double single[LDS_MOST_MODELS]; /* LDS of each member alone */
-    double seconds;                 /* of scoring */
+    double seconds, cpu;            /* of scoring */
 } ensemble;
 
 static assay_status ensemble_make(ensemble **out, const lds *l) {
@@ -175,7 +178,7 @@ static void ensemble_free(ensemble *e, assay_ctx *ctx) {
 static assay_status ensemble_add(ensemble *e, lds *l, const att_method *method, int m) {
     assay_status status = ASSAY_OK;
     const att_member member = {&l->lab.study, &l->runs[m], l->params[m]};
-    uint64_t began = os_now_ns();
+    uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     memset(e->one.scores, 0, e->cells * sizeof(float));
     memset(e->one.weight, 0, e->rows * sizeof(float));
     ASSAY_TRY_AT(method->score(&e->one, &member, &l->settings), "%s", method->name);
@@ -184,6 +187,7 @@ static assay_status ensemble_add(ensemble *e, lds *l, const att_method *method, 
     for (size_t i = 0; i < e->rows; i++)
         e->all.weight[i] += e->one.weight[i];
     e->seconds += seconds_since(began);
+    e->cpu += cpu_since(began_cpu);
     ASSAY_TRY(att_sum_finish(e->scores, &e->one, method, 1, e->rows, e->targets));
     ASSAY_TRY(plain_lds(&e->single[m], l, e->scores));
 done:
@@ -191,13 +195,15 @@ done:
 }
 
 /* Puts the ensemble's scores aside if the stack is made of them. */
-static assay_status keep(lds_kept *k, const lds *l, const ensemble *e, double seconds) {
+static assay_status
+keep(lds_kept *k, const lds *l, const ensemble *e, const lds_entry *x) {
     assay_status status = ASSAY_OK;
     if (!l->stack || k->scores)
         return ASSAY_OK;
     ASSAY_TRY(mem_new(l->ctx, &k->scores, e->cells, sizeof(float)));
     memcpy(k->scores, e->scores, e->cells * sizeof(float));
-    k->seconds = seconds;
+    k->seconds = x->seconds;
+    k->cpu_seconds = x->cpu_seconds;
 done:
     return status;
 }
@@ -213,18 +219,20 @@ assay_status lds_method_run(lds *l, const att_method *method, bool tells) {
     for (int m = 0, at = 0; m < most; m++) {
         ASSAY_TRY(ensemble_add(e, l, method, m));
         progress_add(l->ctx, 1);
+        double share = (double)(m + 1) / l->most;
         bool asked = at < l->sizes && m + 1 == l->size[at];
         lds_entry x = {.method = method->name,
                        .models = m + 1,
                        .seed_sd = deviation(e->single, m + 1),
-                       .seconds = l->train_seconds[m] + e->seconds};
+                       .seconds = share * l->train_seconds + e->seconds,
+                       .cpu_seconds = share * l->train_cpu + e->cpu};
         if (!asked && m + 1 < most)
             continue;
         ASSAY_TRY(att_sum_finish(e->scores, &e->all, method, m + 1, e->rows, e->targets));
         if (ekfac && m + 1 == most)
-            ASSAY_TRY(keep(&l->ekfac, l, e, x.seconds));
+            ASSAY_TRY(keep(&l->ekfac, l, e, &x));
         if (strcmp(method->name, "replay") == 0)
-            ASSAY_TRY(keep(&l->replay[at], l, e, x.seconds));
+            ASSAY_TRY(keep(&l->replay[at], l, e, &x));
         if (asked && tells) {
             ASSAY_TRY(lds_judge(&x, l, e->scores, e->one.scores));
             lds_tell(l, &x);

@@ -71,7 +71,9 @@ assay_status lds_stack_run(lds *l) {
                 (float)(w[0] * (double)l->ekfac.scores[i] + w[1] * (double)k->scores[i]);
         lds_entry e = {.method = LDS_STACK,
                        .models = l->size[at],
-                       .seconds = l->ekfac.seconds + k->seconds + l->fit_seconds};
+                       .seed_sd = NAN,
+                       .seconds = l->ekfac.seconds + k->seconds + l->fit_seconds,
+                       .cpu_seconds = l->ekfac.cpu_seconds + k->cpu_seconds + l->fit_cpu};
         ASSAY_TRY(lds_judge(&e, l, sum, scratch));
         lds_tell(l, &e);
     }

@@ -86,7 +86,7 @@ assay_status lds_truth_make(lds *l) {
     assay_status status = ASSAY_OK;
     const att_protocol *p = l->lab.protocol;
     size_t each = p->subsets * p->targets;
-    uint64_t began = os_now_ns();
+    uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     ASSAY_TRY(att_subsets_draw(&l->subsets, &l->lab.study, p->subsets, p->share,
                                RNG_LDS_TRUTH, l->o.seed));
     ASSAY_TRY(mem_new(l->ctx, &l->truth, p->seeds * each, sizeof *l->truth));
@@ -94,6 +94,7 @@ assay_status lds_truth_make(lds *l) {
     ASSAY_TRY(margins(l, "truth", l->truth, &l->subsets, p->seeds,
                       lds_seed(l) + LDS_FIRST_TRUTH, &l->truth_kept));
     l->truth_seconds = 1e-9 * (double)(os_now_ns() - began);
+    l->truth_cpu = 1e-9 * (double)(os_cpu_ns() - began_cpu);
     for (size_t s = 0; s < p->seeds; s++)
         for (size_t i = 0; i < each; i++) {
             l->mean[i] += l->truth[s * each + i] / (float)p->seeds;
@@ -108,7 +109,7 @@ done:
 assay_status lds_fit_make(lds *l) {
     assay_status status = ASSAY_OK;
     const att_protocol *p = l->lab.protocol;
-    uint64_t began = os_now_ns();
+    uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     bool found;
     if (l->fit)
         return ASSAY_OK;
@@ -118,6 +119,7 @@ assay_status lds_fit_make(lds *l) {
     ASSAY_TRY(margins(l, "fit", l->fit, &l->fit_subsets, 1, lds_seed(l) + LDS_FIRST_FIT,
                       &found));
     l->fit_seconds = 1e-9 * (double)(os_now_ns() - began);
+    l->fit_cpu = 1e-9 * (double)(os_cpu_ns() - began_cpu);
 done:
     return status;
 }
