@@ -148,16 +148,17 @@ assay_status trainer_epoch(trainer *t) {
         progress_add(t->ctx, b.n);
     }
     t->images += s.examples;
-    if (t->tiny &&
-        (t->job->dir || t->batches.kind->measure || t->done + 1 == t->recipe->epochs))
+    /* Whether the weights are looked at: of a small model nothing is held out. */
+    bool here = !t->tiny || t->job->dir || t->done + 1 == t->recipe->epochs;
+    if (t->tiny && here)
         tiny_store(t->tiny, t->model.weights.params, t->optimizer.state[0]);
     ASSAY_TRY(measure(t, &held));
     t->metrics[t->done] =
         (epoch_metrics){s.loss / (double)s.examples, (double)s.right / (double)s.labels,
                         pace.rate, held.loss, held.accuracy};
     const nn_graph *g = t->model.zoo.graph;
-    if (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
-        !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g))) {
+    if (here && (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
+                 !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g)))) {
         (void)err_set(ASSAY_E_NUMERIC, "the weights are not finite");
         err_where("epoch %d", t->done + 1);
         return ASSAY_E_NUMERIC;

@@ -36,6 +36,11 @@ static bool plain(const train_recipe *r) {
     left.translate = initial.translate;
     left.flip = initial.flip;
     left.nesterov = initial.nesterov;
+    left.warmup = initial.warmup;
+    left.decay_share = initial.decay_share;
+    memcpy(left.edge, initial.edge, sizeof left.edge);
+    left.alternate = initial.alternate;
+    memcpy(left.tta, initial.tta, sizeof left.tta);
     char a[RECIPE_LINE], b[RECIPE_LINE];
     train_recipe_text(&left, a);
     train_recipe_text(&initial, b);
@@ -44,7 +49,8 @@ static bool plain(const train_recipe *r) {
 
 bool tiny_fits(const train_recipe *r, const zoo_model *z) {
     return strcmp(r->precision, "f32") == 0 && strcmp(r->optimizer, "sgd") == 0 &&
-           plain(r) && z->config.channels == 1 && z->config.context == 0 &&
+           strcmp(r->schedule, "two-regime") != 0 && plain(r) &&
+           z->config.channels == 1 && z->config.context == 0 &&
            chain_fits(z->graph, z->images, z->logits, z->loss);
 }
 

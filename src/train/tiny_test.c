@@ -22,7 +22,8 @@ static void same_weights(void **state) {
     static const char *const settings[] = {
         "model=mlp-24-16 batch=30", "model=mlp-33 label_smoothing=0 weight_decay=0",
         "model=mlp-16-16-16 nesterov=off momentum=0.5 translate=0",
-        "model=mlp-40 batch=7 flip=1 schedule=cosine"};
+        "model=mlp-40 batch=7 flip=1 schedule=cosine",
+        "model=mlp-20 schedule=wsd warmup=0 decay_share=0.5 nesterov=off"};
     assay_ctx *ctx = test_ctx(1);
     toy *t = toy_make(ctx, ROWS, "mlp");
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
@@ -56,6 +57,11 @@ static void which_recipes(void **state) {
     assert_string_equal(t->recipe.precision, "f32"); /* chosen for it everywhere */
     assert_true(fits(ctx, t, "", 1));
     assert_true(fits(ctx, t, "nesterov=off epochs=3 lr=1 model=mlp-5-5-5", 1));
+    assert_true(fits(ctx, t, "schedule=wsd warmup=0.1 decay_share=0.5 edge=reflect", 1));
+    assert_false(fits(ctx, t, "schedule=two-regime", 1));
+    assert_false(fits(ctx, t, "ema=0.99", 1));
+    assert_false(fits(ctx, t, "clip=1", 1));
+    assert_false(fits(ctx, t, "freeze=fc1.*", 1));
     assert_false(fits(ctx, t, "", 3));
     assert_false(fits(ctx, t, "model=cnn", 1));
     assert_false(fits(ctx, t, "precision=bf16", 1));
