@@ -157,6 +157,15 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .shown = "none", .low = 0, .high = 10000,                                          \
       .help = "stop after N epochs without a better loss",                               \
       .more = "On what is held out; the weights of the best epoch are kept.")            \
+    X(DOUBLE, mixup, "mixup", .rare = 1, .value = "A", .initial = "0", .shown = "none",  \
+      .low = 0, .high = 100, .help = "blend images and labels of a batch",               \
+      .more = "Each image with the one before it, in shares from Beta(A, A), such as "   \
+              "0.2; the loss is that of both labels in these shares.")                   \
+    X(DOUBLE, cutmix, "cutmix", .rare = 1, .value = "A", .initial = "0",                 \
+      .shown = "none", .low = 0, .high = 100,                                            \
+      .help = "paste a box of another image into each",                                  \
+      .more = "Its size is drawn from Beta(A, A), such as 1; the loss is that of both "  \
+              "labels by the box's share.")                                              \
     X(TEXT, tokens, "tokens", .value = "KIND", .initial = "byte",                        \
       .help = "what a text is cut into",                                                 \
       .more = "byte: its bytes. char: the characters (UTF-8) that occur in it. bpe:N: "  \

@@ -22,6 +22,7 @@ enum rng_stream {
     RNG_PACK = 20,
     RNG_BENCH = 21,     /* data to measure on */
     RNG_WINDOW = 22,    /* where a window of a text begins */
+    RNG_MIX = 30,       /* batches of images mixed while training */
     RNG_GENERATE = 23,  /* tokens drawn from a model */
     RNG_LDS_TRUTH = 40, /* subsets whose models are the truth */
     RNG_LDS_FIT = 41,   /* subsets that settings are chosen on */

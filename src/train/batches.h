@@ -12,6 +12,8 @@ typedef struct train_batch {
     int n;                 /* examples */
     const void *inputs;    /* as the model's input lies in memory */
     const int32_t *labels; /* [n, labels of an example]; below 0: none */
+    const int32_t *other;  /* [n] second labels of mixed examples; NULL: not mixed */
+    const float *share;    /* [n] the first label's, beside the other's */
 } train_batch;
 
 /* How good a model is on what was held out; NaN where nothing is. */

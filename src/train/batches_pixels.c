@@ -2,6 +2,7 @@
 #include "train/batches.h"
 
 #include "base/rng.h"
+#include "train/mixer.h"
 #include "train/run.h"
 
 #include <string.h>
@@ -47,6 +48,9 @@ typedef struct images {
     feeder *feeder;
     uint32_t *train, *held; /* the job's rows, in their order */
     size_t n_train, n_held;
+    mixer mixer; /* where the recipe mixes images */
+    uint32_t epoch;
+    uint64_t taken; /* batches of it */
 } images;
 
 /* Which rows are held out depends on the seed and the job's rows alone. */
@@ -103,6 +107,10 @@ static assay_status start(batches *b, const train_recipe *recipe, const train_jo
     b->state = m;
     ASSAY_TRY(rows_split(m, b, job, batches_held(recipe, job->n_rows)));
     ASSAY_TRY(feeder_start(m, b, recipe, job));
+    if (recipe->mixup > 0 || recipe->cutmix > 0)
+        ASSAY_TRY(mixer_create(&m->mixer, b->ctx, recipe->mixup > 0 ? "mixup" : "cutmix",
+                               recipe->mixup > 0 ? recipe->mixup : recipe->cutmix,
+                               c->size, c->channels, c->classes, b->batch, job->seed));
     b->count = (int64_t)feeder_batches(m->feeder);
     b->input_bytes =
         (size_t)c->size * (size_t)c->size * (size_t)c->channels * sizeof(float);
@@ -112,17 +120,26 @@ done:
 }
 
 static assay_status epoch(batches *b, uint32_t number) {
-    const images *m = b->state;
+    images *m = b->state;
+    m->epoch = number;
+    m->taken = 0;
     return feeder_epoch(m->feeder, number);
 }
 
 static assay_status next(batches *b, train_batch *out) {
-    const images *m = b->state;
+    images *m = b->state;
     feeder_batch f;
     assay_status status = feeder_next(m->feeder, &f);
-    if (status == ASSAY_OK)
-        *out = (train_batch){f.n, f.images, f.labels};
-    return status;
+    if (status != ASSAY_OK)
+        return status;
+    *out = (train_batch){.n = f.n, .inputs = f.images, .labels = f.labels};
+    if (m->mixer.kind) {
+        mixer_mix(&m->mixer, m->epoch, m->taken++, f.images, f.labels, f.n);
+        out->inputs = m->mixer.mixed;
+        out->other = m->mixer.other;
+        out->share = m->mixer.share;
+    }
+    return ASSAY_OK;
 }
 
 static assay_status measure(batches *b, const trained_model *model, train_measure *out) {
@@ -145,6 +162,7 @@ static void end(batches *b) {
     images *m = b->state;
     if (m) {
         feeder_destroy(m->feeder);
+        mixer_destroy(&m->mixer);
         mem_free(b->ctx, m->train);
         mem_free(b->ctx, m->held);
     }

@@ -68,7 +68,7 @@ static assay_status epoch(batches *b, uint32_t number) {
 static assay_status next(batches *b, train_batch *out) {
     windows *w = b->state;
     const token_list *l = &b->data->text->train;
-    *out = (train_batch){0, w->in, w->labels};
+    *out = (train_batch){.inputs = w->in, .labels = w->labels};
     if (w->next == b->count)
         return ASSAY_OK;
     for (int k = 0; k < b->batch; k++) {

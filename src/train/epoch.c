@@ -33,6 +33,12 @@ static void feed(trainer *t, const train_batch *b) {
            (size_t)b->n * t->batches.input_bytes);
     memcpy(nn_exec_input(t->exec, z->labels), b->labels,
            (size_t)b->n * t->batches.labels * sizeof *b->labels);
+    if (t->other >= 0) {
+        memcpy(nn_exec_input(t->exec, t->other), b->other,
+               (size_t)b->n * sizeof *b->other);
+        memcpy(nn_exec_input(t->exec, t->share), b->share,
+               (size_t)b->n * sizeof *b->share);
+    }
 }
 
 static assay_status loss_add(sums *s, double loss, int n) {
@@ -65,7 +71,7 @@ static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums
         return step_tiny(t, b, pace, s);
     feed(t, b);
     ASSAY_TRY(nn_exec_forward(t->exec, b->n));
-    const float *losses = nn_exec_value(t->exec, z->loss);
+    const float *losses = nn_exec_value(t->exec, t->target);
     double sum = 0;
     for (int i = 0; i < b->n; i++)
         sum += (double)losses[i];

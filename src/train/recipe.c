@@ -121,6 +121,11 @@ static assay_status model_check(const char *name, bool tokens) {
 
 /* What does not go together. */
 static assay_status together_check(const train_recipe *r) {
+    if (r->mixup > 0 && r->cutmix > 0) {
+        (void)err_set(ASSAY_E_INVALID, "mixup and cutmix both mix a batch");
+        err_help("choose one of them");
+        return ASSAY_E_INVALID;
+    }
     if (r->ema > 0 && r->lookahead > 0) {
         (void)err_set(ASSAY_E_INVALID, "ema and lookahead both average the weights");
         err_help("choose one of them");
@@ -205,6 +210,11 @@ assay_status train_recipe_make_text(train_recipe *out,
     text_defaults(out, first.optimizer);
     ASSAY_TRY(take_all(out, options, false));
     ASSAY_TRY(model_check(out->model, true));
+    if (out->mixup > 0 || out->cutmix > 0) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "mixup and cutmix mix images, not tokens");
+        err_help("leave them out");
+        return ASSAY_E_UNSUPPORTED;
+    }
     ASSAY_TRY(together_check(out));
     ASSAY_TRY(no_images_check(out));
     if (out->patience > 0 && !(out->held_out > 0)) {

@@ -145,6 +145,7 @@ static void refusals(void **state) {
     REFUSE(settings, "lr=0.1x", "lr");
     REFUSE(settings, "epochs=2.5", "epochs");
     REFUSE(settings, "nesterov=auto", "nesterov");
+    REFUSE(settings, "mixup=1 cutmix=1", "mixup");
     REFUSE(settings, "patience=3", "patience");
     REFUSE(settings, "ema=0.9 lookahead=5", "lookahead");
     REFUSE(settings, "optimizer=newton", "newton");

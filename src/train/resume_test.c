@@ -10,8 +10,8 @@
 enum { ROWS = 96, EPOCHS = 8, KILLS = 4 };
 
 static const char *const settings[] = {
-    "optimizer=sgd decoupled=on nesterov=off",
-    "optimizer=adamw clip=0.5",
+    "optimizer=sgd decoupled=on nesterov=off mixup=0.4",
+    "optimizer=adamw clip=0.5 cutmix=1 alternate=on flip=on edge=reflect",
     "optimizer=muon newton-steps=3 renorm=on lookahead=2 group=*bias:rate=8,decay=1",
     "optimizer=adamw lookahead=3 validation=0.2 patience=2 lr=0.02",
     "optimizer=muon-adamw ema=0.9 group=*:epochs=4 freeze=fc*",

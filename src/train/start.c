@@ -100,7 +100,7 @@ static assay_status exec_start(trainer *t) {
                                .batch = t->batches.batch,
                                .keep = &t->model.zoo.logits,
                                .n_keep = 1,
-                               .target = t->model.zoo.loss,
+                               .target = t->target,
                                .dtype = half ? ASSAY_BF16 : ASSAY_F32,
                                .shards = t->job->wide ? t->batches.shards : 1,
                                .threads = t->job->wide ? assay_ctx_threads(t->ctx) : 1,
@@ -117,6 +117,32 @@ done:
     return status;
 }
 
+/* The loss of mixed examples: l2 + share (l1 - l2), of the first and the second label. */
+static assay_status target_make(trainer *t) {
+    assay_status status = ASSAY_OK;
+    const zoo_model *z = &t->model.zoo;
+    nn_graph *g = z->graph;
+    const nn_shape each = {1, {0}};
+    const nn_attr smoothing = {.name = "smoothing", .f = z->config.smoothing};
+    nn_value second, apart, weighed;
+    t->target = z->loss;
+    t->other = t->share = -1;
+    if (!(t->recipe->mixup > 0) && !(t->recipe->cutmix > 0))
+        return ASSAY_OK;
+    ASSAY_TRY(nn_graph_input(g, "other_labels", ASSAY_I32, each, &t->other));
+    ASSAY_TRY(nn_graph_input(g, "share", ASSAY_F32, each, &t->share));
+    const nn_value heads[2] = {z->logits, t->other};
+    ASSAY_TRY(nn_graph_op(g, "cross_entropy", heads, 2, &smoothing, 1, &second));
+    const nn_value two[2] = {z->loss, second};
+    ASSAY_TRY(nn_graph_op(g, "sub", two, 2, NULL, 0, &apart));
+    const nn_value product[2] = {apart, t->share};
+    ASSAY_TRY(nn_graph_op(g, "mul", product, 2, NULL, 0, &weighed));
+    const nn_value sum[2] = {second, weighed};
+    ASSAY_TRY(nn_graph_op(g, "add", sum, 2, NULL, 0, &t->target));
+done:
+    return status;
+}
+
 assay_status trainer_start(trainer *t) {
     assay_status status = ASSAY_OK;
     const zoo_config config =
@@ -126,6 +152,7 @@ assay_status trainer_start(trainer *t) {
     ASSAY_TRY(zoo_build(&t->model.zoo, t->ctx, t->recipe->model, &config));
     ASSAY_TRY(
         mem_new(t->ctx, &t->metrics, (size_t)t->recipe->epochs, sizeof *t->metrics));
+    ASSAY_TRY(target_make(t));
     ASSAY_TRY(batches_create(&t->batches, t->ctx, t->data, t->recipe, t->job));
     ASSAY_TRY(weights_start(t));
     if (!t->job->wide && tiny_fits(t->recipe, &t->model.zoo))

@@ -23,6 +23,8 @@ typedef struct trainer {
     average average; /* of the weights, where the recipe asks for one */
     nn_weights best; /* of the epoch with the least loss on what is held out; only where
                         the recipe stops early */
+    nn_value target, other, share; /* the loss that is learnt from; of mixed examples the
+                                      second labels and the first's share, else -1 */
     nn_exec *exec;
     tiny *tiny; /* takes the steps of a small chain of layers; then there is no exec */
     batches batches;
