@@ -102,17 +102,12 @@ bool gradient_check_smooth(const char *name) {
     return n > more && strcmp(name + n - more, twin) == 0;
 }
 
-assay_status gradient_check_run(
-    gradient_check *out, assay_ctx *ctx, const char *name, int batch, uint64_t seed) {
+/* Weights and data for out->zoo, and both gradients. */
+static assay_status go(gradient_check *out, uint64_t seed) {
     assay_status status = ASSAY_OK;
+    assay_ctx *ctx = out->ctx;
+    const int batch = out->batch;
     float *back = NULL;
-    *out = (gradient_check){.ctx = ctx, .batch = batch};
-    bool smooth = gradient_check_smooth(name);
-    char plain[sizeof out->name];
-    (void)snprintf(out->name, sizeof out->name, "%s", name);
-    (void)snprintf(plain, sizeof plain, "%.*s",
-                   (int)(strlen(name) - (smooth ? sizeof twin - 1 : 0)), name);
-    ASSAY_TRY(bench_net_build(&out->zoo, ctx, plain, 0, smooth));
     size_t n = nn_graph_param_floats(out->zoo.graph);
     ASSAY_TRY(nn_weights_create(&out->weights, ctx, out->zoo.graph, seed));
     ASSAY_TRY(make_data(out, seed));
@@ -126,6 +121,38 @@ assay_status gradient_check_run(
     out->error = error_of(out->ours, out->exact, n);
 done:
     mem_free(ctx, back);
+    return status;
+}
+
+assay_status gradient_check_run(
+    gradient_check *out, assay_ctx *ctx, const char *name, int batch, uint64_t seed) {
+    assay_status status = ASSAY_OK;
+    *out = (gradient_check){.ctx = ctx, .batch = batch};
+    bool smooth = gradient_check_smooth(name);
+    char plain[sizeof out->name];
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    (void)snprintf(plain, sizeof plain, "%.*s",
+                   (int)(strlen(name) - (smooth ? sizeof twin - 1 : 0)), name);
+    ASSAY_TRY(bench_net_build(&out->zoo, ctx, plain, 0, smooth));
+    ASSAY_TRY(go(out, seed));
+done:
+    if (status != ASSAY_OK)
+        gradient_check_free(out);
+    return status;
+}
+
+assay_status gradient_check_zoo(gradient_check *out,
+                                assay_ctx *ctx,
+                                const char *name,
+                                const zoo_config *config,
+                                int batch,
+                                uint64_t seed) {
+    assay_status status = ASSAY_OK;
+    *out = (gradient_check){.ctx = ctx, .batch = batch};
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    ASSAY_TRY(zoo_build(&out->zoo, ctx, name, config));
+    ASSAY_TRY(go(out, seed));
+done:
     if (status != ASSAY_OK)
         gradient_check_free(out);
     return status;

@@ -29,6 +29,13 @@ typedef struct gradient_check {
  * the reference is plain C: seconds to a minute */
 ASSAY_MUST_CHECK assay_status gradient_check_run(
     gradient_check *out, assay_ctx *ctx, const char *name, int batch, uint64_t seed);
+/* The same of a model of the zoo at some size. @errors as zoo_build, NOMEM */
+ASSAY_MUST_CHECK assay_status gradient_check_zoo(gradient_check *out,
+                                                 assay_ctx *ctx,
+                                                 const char *name,
+                                                 const zoo_config *config,
+                                                 int batch,
+                                                 uint64_t seed);
 bool gradient_check_smooth(const char *name); /* whether it names a smooth twin */
 void gradient_check_free(gradient_check *c);  /* accepts a zeroed one */
 
