@@ -375,6 +375,20 @@ class Data(Packed):
         self.assertGreater(stack[1]["lds"], stack[0]["null_rows"])
         only = json.loads(self.good("lds", data, "--protocol=toy", "--truth-only", "--keep", keep, "--json").out)
         self.assertEqual((list(only)[-2:], only["methods"]), (["models", "seconds"], []))
+        table, scores = self.dir / "named.csv", self.dir / "scores.npy"
+        told = json.loads(self.good("attribute", data, "--targets=3", "--top=4", "--models=1", "--epochs=4",
+                                    "--batch=20", "--csv", table, "--scores", scores, "--json").out)
+        self.assertEqual((told["rows"], len(told["targets"]), told["centre"]), (200, 3, "matched"))
+        for target in told["targets"]:
+            helps, harms = ([r["score"] for r in target[k]] for k in ("helpful", "harmful"))
+            self.assertEqual((helps, harms), (sorted(helps, reverse=True), sorted(harms)))
+            self.assertTrue(len(helps) == len(harms) == 4 and helps[-1] > 0 > harms[-1])
+        self.assertEqual(len(table.read_text().splitlines()), 1 + 3 * 8)
+        all_scores = npy_floats(scores)
+        self.assertEqual(len(all_scores), 200 * 3)
+        self.assertAlmostEqual(max(all_scores[0::3]), told["targets"][0]["helpful"][0]["score"], places=5)
+        self.assertIn("helpful", self.good("attribute", data, "--targets=1", "--models=1", "--epochs=2").out)
+        self.assertIn("200", self.refused(3, "attribute", data, "--rows=2000").err)
         self.assertIn("ceiling", self.good("lds", data, "--protocol=toy", "--methods=kernel", "--keep", keep).out)
         self.assertIn("toy", self.refused(2, "lds", data, "--protocol=z").err)
         self.assertIn("kernel", self.refused(2, "lds", data, "--methods=astrology").err)

@@ -48,6 +48,39 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_lds(assay_ctx *ctx,
                                                   const assay_lds_options *options,
                                                   char **json);
 
+typedef struct assay_attribute_options {
+    size_t struct_size;
+    const char *method; /**< a name; NULL: "ekfac" */
+    const char *model;  /**< of the zoo, without batch norm; NULL: "mlp" */
+    int models;         /**< that scores are averaged over; 0: 5 */
+    const char *centre; /**< as in assay_lds_options, with halves for subsets */
+    int64_t rows;       /**< the first so many training rows; 0: all */
+    int64_t targets;    /**< the first so many test rows; 0: 20 */
+    int top;            /**< rows named for each target, of either sign; 0: 10 */
+    int epochs, batch;  /**< 0: 15, 50 */
+    double rate;        /**< peak; 0: 0.02 */
+    const char
+        *scores;     /**< where all scores go, .npy f32 [rows, targets]; NULL: nowhere */
+    const char *csv; /**< where what is named goes as a table; NULL: nowhere */
+    uint64_t seed;
+} assay_attribute_options;
+#define ASSAY_ATTRIBUTE_OPTIONS_INIT                                                     \
+    { .struct_size = sizeof(assay_attribute_options) }
+
+/** Trains models on a dataset and names, for each target, the training rows whose scores
+ *  are largest and smallest: training on the former raises the target's margin, on the
+ *  latter lowers it. Ties go to the lower row.
+ *  @param source  a .beton file, or anything that can be packed
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors as assay_lds; INVALID where scores are too many to hold
+ *  @threads uses the context's; but for times the result does not depend on how many
+ *  @cost the models' training, and the method's (docs/attribution.md) */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_attribute(assay_ctx *ctx,
+                const char *source,
+                const assay_attribute_options *options,
+                char **json);
+
 /** Methods by index, for help texts. @threads safe */
 ASSAY_API size_t assay_attribution_count(void);
 ASSAY_API const char *assay_attribution_name(size_t i);

@@ -30,13 +30,15 @@ static assay_status data_open(att_lab *lab, const char *source) {
     assay_status status = ASSAY_OK;
     const att_protocol *p = lab->protocol;
     char *packed = NULL, *pixels = NULL;
-    assay_pack_options pack = ASSAY_PACK_OPTIONS_INIT;
-    pack.limit = (int64_t)(p->rows > p->targets ? p->rows : p->targets);
+    /* all of it: a limit would thin the rows out, and the first ones are wanted */
+    const assay_pack_options pack = ASSAY_PACK_OPTIONS_INIT;
     ASSAY_TRY(dir_path(&packed, lab->ctx, lab->work, "data.beton"));
     ASSAY_TRY(dir_path(&pixels, lab->ctx, lab->work, "pixels.npy"));
     ASSAY_TRY(dataset_open_any(&lab->data, lab->ctx, source, packed, &pack));
     uint64_t train = dataset_train_rows(lab->data), rows = dataset_rows(lab->data);
-    if (train < p->rows || rows - train < p->targets) {
+    lab->n_rows = p->rows ? p->rows : (size_t)train;
+    lab->size = p->size ? p->size : train_size_for(lab->data);
+    if (train < lab->n_rows || rows - train < p->targets) {
         (void)err_set(ASSAY_E_SHAPE,
                       "protocol %s wants %zu training and %zu test rows; there are %llu "
                       "and %llu",
@@ -44,14 +46,14 @@ static assay_status data_open(att_lab *lab, const char *source) {
                       (unsigned long long)(rows - train));
         ASSAY_TRY_AT(ASSAY_E_SHAPE, "%s", source);
     }
-    ASSAY_TRY(dataset_pixels(lab->data, lab->ctx, p->size, dataset_channels(lab->data),
+    ASSAY_TRY(dataset_pixels(lab->data, lab->ctx, lab->size, dataset_channels(lab->data),
                              pixels, &lab->pixels));
     ASSAY_TRY(mem_new(lab->ctx, &lab->labels, (size_t)rows, sizeof *lab->labels));
     for (uint64_t i = 0; i < rows; i++)
         lab->labels[i] = dataset_label(lab->data, i);
-    ASSAY_TRY(mem_new(lab->ctx, &lab->rows, p->rows, sizeof *lab->rows));
+    ASSAY_TRY(mem_new(lab->ctx, &lab->rows, lab->n_rows, sizeof *lab->rows));
     ASSAY_TRY(mem_new(lab->ctx, &lab->targets, p->targets, sizeof *lab->targets));
-    for (size_t i = 0; i < p->rows; i++)
+    for (size_t i = 0; i < lab->n_rows; i++)
         lab->rows[i] = (uint32_t)i;
     for (size_t i = 0; i < p->targets; i++)
         lab->targets[i] = (uint32_t)(train + i);
@@ -69,15 +71,15 @@ assay_status att_lab_open(att_lab *out,
     *out = (att_lab){.ctx = ctx, .protocol = protocol};
     ASSAY_TRY(work_make(out));
     ASSAY_TRY(data_open(out, source));
-    out->card = (model_card){.size = protocol->size,
+    out->card = (model_card){.size = out->size,
                              .channels = dataset_channels(out->data),
                              .classes = dataset_classes(out->data)};
     memcpy(out->card.dataset_sha256, dataset_sha256(out->data), 65);
-    dataset_statistics(&out->pixels, protocol->rows, out->card.mean, out->card.std);
+    dataset_statistics(&out->pixels, out->n_rows, out->card.mean, out->card.std);
     const zoo_config config = {.classes = out->card.classes,
                                .channels = out->card.channels,
-                               .height = protocol->size,
-                               .width = protocol->size};
+                               .height = out->size,
+                               .width = out->size};
     ASSAY_TRY(zoo_build(&out->model, ctx, protocol->model, &config));
     out->train =
         (train_data){.pixels = &out->pixels, .labels = out->labels, .card = &out->card};
@@ -86,7 +88,7 @@ assay_status att_lab_open(att_lab *out,
                              .model = &out->model,
                              .recipe = protocol->recipe,
                              .rows = out->rows,
-                             .n_rows = protocol->rows,
+                             .n_rows = out->n_rows,
                              .targets = out->targets,
                              .n_targets = protocol->targets};
 done:

@@ -9,6 +9,8 @@
 typedef struct att_lab {
     assay_ctx *ctx;
     const att_protocol *protocol;
+    size_t n_rows; /* the protocol's, or all training rows */
+    int size;
     att_study study; /* of the members below */
     dataset *data;
     npy_array pixels;
@@ -21,6 +23,7 @@ typedef struct att_lab {
 } att_lab;
 
 /** @param out  points into itself: it stays where it is
+ *  @param protocol  borrowed; no rows: all training rows; no size: as the images suggest
  *  @errors as dataset_open_any; SHAPE when rows are too few */
 ASSAY_MUST_CHECK assay_status att_lab_open(att_lab *out,
                                            assay_ctx *ctx,
