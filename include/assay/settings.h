@@ -98,6 +98,12 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
       .low = 1e-9, .high = 1, .help = "two-regime: what the rate is then multiplied by", \
       .more = "With the momentum of the small steps a step is also 1 / (1 - momentum) "  \
               "times as long in the long run.")                                          \
+    X(SWITCH, log_regime, "log-regime", .rare = 1, .initial = "off",                     \
+      .choices = "on|off", .help = "log which regime each epoch's steps are in",         \
+      .more = "metrics.jsonl then also has the swing of the loss from step to step, "    \
+              "the largest curvature at the epoch's end, and the rate times it; large "  \
+              "steps reach at least halfway to where they would grow. It costs about "   \
+              "twenty steps an epoch.")                                                  \
     X(SWITCH, nesterov, "nesterov", .rare = 1, .initial = "on", .choices = "on|off",     \
       .help = "look ahead along the velocity")                                           \
     X(SWITCH, decoupled, "decoupled", .rare = 1, .initial = "off", .choices = "on|off",  \

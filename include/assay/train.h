@@ -70,6 +70,32 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_train(assay_ctx *ctx,
                                                     const assay_train_options *options,
                                                     assay_train_result *result);
 
+/** One rate of a range test. */
+typedef struct assay_rate_row {
+    double rate, loss; /**< mean loss of the second half of its 50 steps; infinite if a
+                            loss was not finite */
+} assay_rate_row;
+enum { ASSAY_RATE_ROWS = 24 };
+typedef struct assay_rate_range {
+    double stable; /**< half of the largest rate at which training held */
+    int broke;     /**< whether it broke at all: the last row then is where */
+    int rows;
+    assay_rate_row row[ASSAY_RATE_ROWS];
+} assay_rate_range;
+
+/** The range test of learning rates (Smith 2017, arXiv 1506.01186, section 3.3): one
+ * model is trained as assay_train would, at a rate that doubles every 50 steps from 1e-4
+ * until the loss is over 1.5 times the least so far, over 1.05 times the first, or not
+ * finite. Nothing is written but the data's preparation in `out`, which a run there uses
+ * again. With the schedule "two-regime" the momentum is that of the large steps.
+ *  @errors as assay_train   @threads uses the context's   @cost at most 1,200 steps */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_find_rate(assay_ctx *ctx,
+                const char *source,
+                const char *out,
+                const assay_train_options *options,
+                assay_rate_range *result);
+
 typedef struct assay_eval_result {
     double accuracy, loss;
     uint64_t rows;
@@ -116,9 +142,7 @@ typedef struct assay_generate_options {
     uint64_t seed;
 } assay_generate_options;
 #define ASSAY_GENERATE_OPTIONS_INIT                                                      \
-    {                                                                                    \
-        .struct_size = sizeof(assay_generate_options), .tokens = 256, .temperature = 1   \
-    }
+    { .struct_size = sizeof(assay_generate_options), .tokens = 256, .temperature = 1 }
 
 /** Text from a model of text (a .safetensors of ours, or a run's folder): the prompt and
  * what was drawn behind it. The same model, options and build give the same bytes.
@@ -127,11 +151,12 @@ typedef struct assay_generate_options {
  *  @errors INVALID, NOTFOUND, UNSUPPORTED (a model of images), FORMAT (a character that
  * the vocabulary has not), NUMERIC, NOMEM, CANCELLED   @threads safe
  *  @cost a forward pass over the context for each token */
-ASSAY_API ASSAY_MUST_CHECK assay_status assay_generate(assay_ctx *ctx,
-                                                       const char *model,
-                                                       const assay_generate_options *options,
-                                                       char **out,
-                                                       size_t *bytes);
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_generate(assay_ctx *ctx,
+               const char *model,
+               const assay_generate_options *options,
+               char **out,
+               size_t *bytes);
 
 /** Writes a model file (.safetensors of ours) as ONNX (opset 17): input pixels from 0 to
  * 1, [batch, C, H, W], normalised by the file's first nodes; output "logits". Batch norm
@@ -143,8 +168,8 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_export_onnx(assay_ctx *ctx,
                                                           const char *model,
                                                           const char *path);
 
-/** Opens a model file (.safetensors of ours) to run it on arrays: input pixels from 0 to 1,
- * [batch, C, H, W], normalised inside as the file says; output "logits".
+/** Opens a model file (.safetensors of ours) to run it on arrays: input pixels from 0 to
+ * 1, [batch, C, H, W], normalised inside as the file says; output "logits".
  *  @param out  NULL on failure   @param options  NULL: defaults
  *  @errors as assay_export_onnx   @threads safe   @cost reads the file once */
 ASSAY_API ASSAY_MUST_CHECK assay_status

@@ -20,12 +20,13 @@ enum rng_stream {
     RNG_ORDER_WINDOW = 17, /* and the rows of a window among themselves */
     RNG_ORDER_DRAW = 18,   /* weighted draws */
     RNG_PACK = 20,
-    RNG_BENCH = 21,     /* data to measure on */
-    RNG_WINDOW = 22,    /* where a window of a text begins */
-    RNG_MIX = 30,       /* batches of images mixed while training */
-    RNG_GENERATE = 23,  /* tokens drawn from a model */
-    RNG_LDS_TRUTH = 40, /* subsets whose models are the truth */
-    RNG_LDS_FIT = 41,   /* subsets that settings are chosen on */
+    RNG_BENCH = 21,       /* data to measure on */
+    RNG_WINDOW = 22,      /* where a window of a text begins */
+    RNG_MIX = 30,         /* batches of images mixed while training */
+    RNG_GENERATE = 23,    /* tokens drawn from a model */
+    RNG_CURVATURE = 26,   /* where a search for the largest curvature begins */
+    RNG_LDS_TRUTH = 40,   /* subsets whose models are the truth */
+    RNG_LDS_FIT = 41,     /* subsets that settings are chosen on */
     RNG_TRANSFORM = 1000, /* + the transform's place in the pipeline */
     RNG_DROPOUT = 1 << 20 /* + the node's index */
 };

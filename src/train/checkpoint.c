@@ -1,6 +1,7 @@
 /* Writing and reading the state of an unfinished run. */
 #include "train/checkpoint.h"
 
+#include "train/regime.h"
 #include "train/state.h"
 
 #include "base/le.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS = 5, NAME_BYTES = NN_MAX_NAME + 16 };
+enum { METRICS = 8, NAME_BYTES = NN_MAX_NAME + 16 };
 
 /* One piece of what lies beside the weights, shaped like a parameter or a buffer. */
 typedef struct piece {
@@ -71,8 +72,9 @@ assay_status checkpoint_save(const checkpoint *c, assay_ctx *ctx, const char *pa
     }
     for (int e = 0; e < c->done; e++) {
         const epoch_metrics *m = &c->metrics[e];
-        const double value[METRICS] = {m->loss, m->accuracy, m->rate, m->val_loss,
-                                       m->val_accuracy};
+        const double value[METRICS] = {m->loss,      m->accuracy,     m->rate,
+                                       m->val_loss,  m->val_accuracy, m->swing,
+                                       m->curvature, m->momentum};
         for (size_t i = 0; i < METRICS; i++)
             le_f64_put(rows + ((size_t)e * METRICS + i) * 8, value[i]);
     }
@@ -139,9 +141,10 @@ static assay_status read_all(checkpoint *c, const st_file *f, int done_epochs) {
                    METRICS);
     for (int e = 0; e < done_epochs; e++) {
         const uint8_t *row = (const uint8_t *)t.data + (size_t)e * METRICS * 8;
-        c->metrics[e] =
-            (epoch_metrics){le_f64_get(row), le_f64_get(row + 8), le_f64_get(row + 16),
-                            le_f64_get(row + 24), le_f64_get(row + 32)};
+        c->metrics[e] = (epoch_metrics){le_f64_get(row),      le_f64_get(row + 8),
+                                        le_f64_get(row + 16), le_f64_get(row + 24),
+                                        le_f64_get(row + 32), le_f64_get(row + 40),
+                                        le_f64_get(row + 48), le_f64_get(row + 56)};
     }
 done:
     return status;
@@ -183,6 +186,14 @@ metrics_write(assay_ctx *ctx, const char *path, const epoch_metrics *m, int epoc
             json_knum(&j, "val_accuracy", m[e].val_accuracy);
         }
         json_knum(&j, "lr", m[e].rate);
+        if (!isnan(m[e].curvature)) {
+            json_knum(&j, "momentum", m[e].momentum);
+            json_knum(&j, "swing", m[e].swing);
+            json_knum(&j, "curvature", m[e].curvature);
+            json_knum(&j, "rate_times_curvature", m[e].rate * m[e].curvature);
+            json_kstr(&j, "regime",
+                      regime_name(m[e].rate, m[e].momentum, m[e].curvature));
+        }
         json_obj_end(&j);
         buf_str(&text, "\n");
     }

@@ -2,7 +2,7 @@
  * weights under their own names, each state vector of the optimizer as "<state>.<name>"
  * ("velocity.conv1.weight"), the steps it took in the metadata, further
  * weights likewise ("average.conv1.weight"), and the metrics so far as
- * "metrics" [epochs, 5] f64. Whoever continues from it arrives at the same bytes. */
+ * "metrics" [epochs, 8] f64. Whoever continues from it arrives at the same bytes. */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
@@ -13,6 +13,9 @@ typedef struct epoch_metrics {
     double loss, accuracy;         /* means over the training rows seen */
     double rate;                   /* of the last step */
     double val_loss, val_accuracy; /* on what is held out; NaN where nothing is */
+    double swing;                  /* of the loss from step to step: train/regime.h */
+    double curvature; /* the largest at the epoch's end; NaN where it was not asked for */
+    double momentum;  /* of the last step */
 } epoch_metrics;
 
 /* Further weights of the same graph, as "<name>.<parameter or buffer>". */

@@ -2,20 +2,15 @@
 #include "train/trainer_inside.h"
 
 #include "train/clip.h"
+#include "train/regime.h"
 #include "train/state.h"
 
 #include <math.h>
 #include <string.h>
 
-/* What an epoch adds up. */
-typedef struct sums {
-    double loss; /* of examples */
-    int64_t examples, right, labels;
-} sums;
-
 /* How many of the labels are where the logits are largest. */
-static void
-count_hits(sums *s, const float *logits, const int32_t *labels, size_t n, int classes) {
+static void count_hits(
+    epoch_sums *s, const float *logits, const int32_t *labels, size_t n, int classes) {
     for (size_t i = 0; i < n; i++, logits += classes) {
         int best = 0;
         if (labels[i] < 0)
@@ -27,7 +22,7 @@ count_hits(sums *s, const float *logits, const int32_t *labels, size_t n, int cl
     }
 }
 
-static void feed(trainer *t, const train_batch *b) {
+void trainer_feed(trainer *t, const train_batch *b) {
     const zoo_model *z = &t->model.zoo;
     memcpy(nn_exec_input(t->exec, z->images), b->inputs,
            (size_t)b->n * t->batches.input_bytes);
@@ -41,16 +36,17 @@ static void feed(trainer *t, const train_batch *b) {
     }
 }
 
-static assay_status loss_add(sums *s, double loss, int n) {
+static assay_status loss_add(epoch_sums *s, double loss, int n) {
     if (!isfinite(loss))
         return err_set(ASSAY_E_NUMERIC, "the loss is not finite");
     s->loss += loss;
     s->examples += n;
+    regime_step(&s->regime, loss / n);
     return ASSAY_OK;
 }
 
 static assay_status
-step_tiny(trainer *t, const train_batch *b, train_pace pace, sums *s) {
+step_tiny(trainer *t, const train_batch *b, train_pace pace, epoch_sums *s) {
     assay_status status = ASSAY_OK;
     size_t right;
     double loss;
@@ -64,12 +60,13 @@ done:
 }
 
 /* Forward, backward, update. Adds to the sums of the epoch. */
-static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums *s) {
+static assay_status
+step(trainer *t, const train_batch *b, train_pace pace, epoch_sums *s) {
     assay_status status = ASSAY_OK;
     const zoo_model *z = &t->model.zoo;
     if (t->tiny)
         return step_tiny(t, b, pace, s);
-    feed(t, b);
+    trainer_feed(t, b);
     ASSAY_TRY(nn_exec_forward(t->exec, b->n));
     const float *losses = nn_exec_value(t->exec, t->target);
     double sum = 0;
@@ -84,6 +81,18 @@ static assay_status step(trainer *t, const train_batch *b, train_pace pace, sums
     optimizer_step(&t->optimizer, t->model.weights.params, nn_exec_grads(t->exec), pace);
     if (average_on(&t->average))
         average_step(&t->average, &t->model.weights, t->optimizer.steps);
+done:
+    return status;
+}
+
+assay_status trainer_step(
+    trainer *t, int64_t at, train_pace pace, train_batch *batch, epoch_sums *sums) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(ctx_check(t->ctx));
+    ASSAY_TRY(batches_next(&t->batches, batch));
+    if (t->exec)
+        nn_exec_set_step(t->exec, (uint64_t)at);
+    ASSAY_TRY(step(t, batch, pace, sums));
 done:
     return status;
 }
@@ -136,21 +145,18 @@ static void finish(trainer *t) {
 
 assay_status trainer_epoch(trainer *t) {
     assay_status status = ASSAY_OK;
-    sums s = {0};
+    epoch_sums s = {0};
     train_measure held;
     train_pace pace = {0};
+    train_batch b = {0};
     int64_t per_epoch = t->batches.count;
     ASSAY_TRY(batches_epoch(&t->batches, (uint32_t)t->done));
     for (int64_t i = 0; i < per_epoch; i++) {
-        train_batch b;
-        ASSAY_TRY(ctx_check(t->ctx));
-        ASSAY_TRY(batches_next(&t->batches, &b));
-        if (t->exec)
-            nn_exec_set_step(t->exec, (uint64_t)(t->done * per_epoch + i));
-        pace = schedule_pace(t->schedule, &t->schedule_options, t->done * per_epoch + i,
+        int64_t at = t->done * per_epoch + i;
+        pace = schedule_pace(t->schedule, &t->schedule_options, at,
                              t->recipe->epochs * per_epoch);
-        ASSAY_TRY_AT(step(t, &b, pace, &s), "epoch %d, step %lld", t->done + 1,
-                     (long long)i + 1);
+        ASSAY_TRY_AT(trainer_step(t, at, pace, &b, &s), "epoch %d, step %lld",
+                     t->done + 1, (long long)i + 1);
         progress_add(t->ctx, b.n);
     }
     t->images += s.examples;
@@ -159,9 +165,16 @@ assay_status trainer_epoch(trainer *t) {
     if (t->tiny && here)
         tiny_store(t->tiny, t->model.weights.params, t->optimizer.state[0]);
     ASSAY_TRY(measure(t, &held));
-    t->metrics[t->done] =
-        (epoch_metrics){s.loss / (double)s.examples, (double)s.right / (double)s.labels,
-                        pace.rate, held.loss, held.accuracy};
+    t->metrics[t->done] = (epoch_metrics){s.loss / (double)s.examples,
+                                          (double)s.right / (double)s.labels,
+                                          pace.rate,
+                                          held.loss,
+                                          held.accuracy,
+                                          regime_swing(&s.regime),
+                                          NAN,
+                                          pace.momentum};
+    if (t->recipe->log_regime && t->exec)
+        ASSAY_TRY(regime_curvature(&t->metrics[t->done].curvature, t, &b));
     const nn_graph *g = t->model.zoo.graph;
     if (here && (!state_finite(t->model.weights.params, nn_graph_param_floats(g)) ||
                  !state_finite(t->model.weights.buffers, nn_graph_buffer_floats(g)))) {

@@ -344,7 +344,7 @@ done:
     return status;
 }
 
-static void run_free(run *r) {
+void run_free(run *r) {
     for (int m = 0; r->model && m < r->models; m++)
         model_free(&r->model[m]);
     for (int m = 0; r->jobs && r->o.members && m < r->models; m++) {
@@ -378,9 +378,10 @@ static assay_status data_phase(run *r) {
 }
 
 /* A text is read, or a dataset opened and its pixels laid out. */
-static assay_status data_phases(run *r) {
+assay_status run_data(run *r) {
     assay_status status = ASSAY_OK;
     bool text;
+    ASSAY_TRY(options_check(&r->o));
     ASSAY_TRY(train_recipe_is_text(&text, &r->o));
     if (text)
         return timed(r, TIMED_DATA, run_text_open);
@@ -395,6 +396,13 @@ done:
     return status;
 }
 
+train_data run_train_data(const run *r) {
+    return (train_data){.pixels = &r->pixels,
+                        .labels = r->labels,
+                        .card = &r->card,
+                        .text = r->card.tokens ? &r->text : NULL};
+}
+
 static assay_status training_phase(run *r) {
     assay_status status = ASSAY_OK;
     if (r->o.init)
@@ -402,10 +410,7 @@ static assay_status training_phase(run *r) {
     key_make(r);
     ASSAY_TRY(jobs_make(r));
     ASSAY_TRY(run_write(r, false));
-    const train_data data = {.pixels = &r->pixels,
-                             .labels = r->labels,
-                             .card = &r->card,
-                             .text = r->card.tokens ? &r->text : NULL};
+    const train_data data = run_train_data(r);
     ASSAY_TRY(train_fleet(r->ctx, &data, &r->recipe, r->jobs, (size_t)r->models));
 done:
     return status;
@@ -422,9 +427,8 @@ assay_status assay_train(assay_ctx *ctx,
     if (result)
         *result = (assay_train_result){0};
     ASSAY_TRY(options_take(&r.o, sizeof r.o, options, "assay_train_options"));
-    ASSAY_TRY(options_check(&r.o));
     r.models = r.o.members ? r.o.members : 1;
-    ASSAY_TRY(data_phases(&r));
+    ASSAY_TRY(run_data(&r));
     ASSAY_TRY(timed(&r, TIMED_TRAINING, training_phase));
     ASSAY_TRY(timed(&r, TIMED_TEST, test));
     ASSAY_TRY(run_write(&r, true));

@@ -23,7 +23,7 @@ typedef struct run {
     text_data text; /* instead of all from `data` on */
     model_card card;
     train_recipe recipe;
-    int models; /* 1, or the members */
+    int models;                    /* 1, or the members */
     char key[65], init_sha256[65]; /* of what the weights start from */
     train_job *jobs;
     trained_model *model;
@@ -31,6 +31,11 @@ typedef struct run {
     assay_train_result result;
 } run;
 
+/* From options that are taken to data, rows, card and recipe. */
+ASSAY_MUST_CHECK assay_status run_data(run *r);
+/* What a job is trained on; borrows from the run. */
+train_data run_train_data(const run *r);
+void run_free(run *r);
 /* Reads the text and cuts it: recipe, card, tokens. */
 ASSAY_MUST_CHECK assay_status run_text_open(run *r);
 /* Fills the result from what is held out. */

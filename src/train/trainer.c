@@ -48,8 +48,8 @@ done:
     return status;
 }
 
-static assay_status
-job_check(const train_data *d, const train_recipe *r, const train_job *job) {
+assay_status
+trainer_check(const train_data *d, const train_recipe *r, const train_job *job) {
     assay_status status = batches_kind_of(d)->check(d, job);
     if (status != ASSAY_OK)
         return status;
@@ -134,7 +134,7 @@ done:
     return status;
 }
 
-static void trainer_end(trainer *t) {
+void trainer_end(trainer *t) {
     batches_destroy(&t->batches);
     nn_exec_destroy(t->exec);
     tiny_destroy(t->tiny);
@@ -159,7 +159,7 @@ assay_status train_one(assay_ctx *ctx,
     uint64_t (*cpu_ns)(void) = job->wide ? os_cpu_ns : os_thread_cpu_ns;
     uint64_t began = os_now_ns(), began_cpu = cpu_ns();
     bool have;
-    ASSAY_TRY(job_check(data, recipe, job));
+    ASSAY_TRY(trainer_check(data, recipe, job));
     ASSAY_TRY(card_make(&t));
     ASSAY_TRY(paths_make(&t));
     ASSAY_TRY(finished(&t, &have));

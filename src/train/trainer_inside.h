@@ -11,6 +11,19 @@
 
 #include "nn/exec.h"
 
+/* What an epoch's step losses add up to: train/regime.h. */
+typedef struct regime_log {
+    int64_t steps;
+    double before, sum, squares; /* squares: of changes from step to step */
+} regime_log;
+
+/* What an epoch adds up. */
+typedef struct epoch_sums {
+    double loss; /* of examples */
+    int64_t examples, right, labels;
+    regime_log regime;
+} epoch_sums;
+
 typedef struct trainer {
     assay_ctx *ctx;
     const train_data *data;
@@ -36,11 +49,23 @@ typedef struct trainer {
     int64_t images; /* that this process went through */
 } trainer;
 
+/* Whether data, recipe and job fit together: SHAPE, INVALID. */
+ASSAY_MUST_CHECK assay_status trainer_check(const train_data *d,
+                                            const train_recipe *r,
+                                            const train_job *job);
+/* Also of one that did not start; the files stay. */
+void trainer_end(trainer *t);
 /* What its checkpoint is made of. */
 checkpoint trainer_checkpoint(trainer *t);
 /* Everything a run needs, from its last checkpoint if there is one; after it, steps
  * allocate nothing. */
 ASSAY_MUST_CHECK assay_status trainer_start(trainer *t);
+/* A batch into the executor's inputs. */
+void trainer_feed(trainer *t, const train_batch *b);
+/* Step `at` of the run, on the epoch's next batch, which is handed out: NUMERIC if its
+ * loss is not finite. */
+ASSAY_MUST_CHECK assay_status trainer_step(
+    trainer *t, int64_t at, train_pace pace, train_batch *batch, epoch_sums *sums);
 /* All steps of an epoch; then its metrics, and a check that all numbers are finite:
  * NUMERIC names epoch and step. */
 ASSAY_MUST_CHECK assay_status trainer_epoch(trainer *t);

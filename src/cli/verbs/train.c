@@ -43,6 +43,13 @@ static const cli_option options[] = {
          "What has a parameter's name and shape there is taken; what has not, such as "
          "a head for other classes, starts anew and is named. --freeze and --group say "
          "what learns, and how fast."},
+    {.name = "find-rate",
+     .rare = true,
+     .type = CLI_FLAG,
+     .help = "only find the largest stable learning rate",
+     .more =
+         "It doubles every 50 steps from 1e-4 until training breaks; the answer is half "
+         "of the last one at which it held, for --lr. No model is written."},
     {.name = "exclude",
      .type = CLI_TEXT,
      .value = "FILE",
@@ -107,6 +114,49 @@ static void tell(text *t, const assay_train_result *r, const char *out) {
     text_add(t, "%s\n", out);
 }
 
+static void tell_range_json(text *t, const assay_rate_range *r) {
+    text rates = {0};
+    for (int i = 0; i < r->rows; i++) {
+        text_add(&rates, i ? ", " : "[");
+        json_open(&rates, NULL);
+        json_real(&rates, "rate", r->row[i].rate);
+        json_real(&rates, "loss", r->row[i].loss);
+        json_close(&rates);
+    }
+    text_add(&rates, "]");
+    json_open(t, NULL);
+    json_string(t, "schema", "assay.rate-range/1");
+    json_real(t, "stable", r->stable);
+    json_uint(t, "broke", (uint64_t)r->broke);
+    json_raw(t, "rates", text_str(&rates));
+    json_close(t);
+    text_add(t, "\n");
+    t->failed = t->failed || rates.failed;
+    text_free(&rates);
+}
+
+static void tell_range(text *t, const assay_rate_range *r) {
+    for (int i = 0; i < r->rows; i++)
+        text_add(t, "rate %-9.4g loss %.4f%s\n", r->row[i].rate, r->row[i].loss,
+                 r->broke && i == r->rows - 1 ? "  broke" : "");
+    text_add(t, "--lr %.4g is stable%s\n", r->stable,
+             r->broke ? "" : "; nothing larger was tried");
+}
+
+static assay_status
+find_rate(cli_run *run, const assay_train_options *o, const char *out) {
+    assay_rate_range range;
+    assay_status status =
+        assay_find_rate(run->ctx, run->args.positional[0], out, o, &range);
+    if (status != ASSAY_OK)
+        return status;
+    if (run->json)
+        tell_range_json(&run->result, &range);
+    else
+        tell_range(&run->result, &range);
+    return ASSAY_OK;
+}
+
 static assay_status run(cli_run *run) {
     const cli_args *args = &run->args;
     const char *out = cli_text(args, "output");
@@ -122,6 +172,11 @@ static assay_status run(cli_run *run) {
     recipe_settings(&settings, args);
     o.settings = text_str(&settings);
     assay_train_result result;
+    if (!settings.failed && cli_on(args, "find-rate")) {
+        assay_status found = find_rate(run, &o, out);
+        text_free(&settings);
+        return found;
+    }
     assay_status status =
         settings.failed
             ? cli_fail(&run->error, ASSAY_E_NOMEM, "no memory for the settings")
