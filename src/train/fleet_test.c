@@ -325,6 +325,7 @@ static void last_good_checkpoint_stays(void **state) {
         assert_non_null(strstr(assay_last_error()->message, "not finite"));
         assert_non_null(strstr(assay_last_error()->where, "epoch"));
         assert_non_null(strstr(assay_last_error()->help, "--lr"));
+        assert_non_null(strstr(assay_last_error()->help, "checkpoint.safetensors"));
         assert_false(os_exists(model));
         int now = check_checkpoint(ctx, point);
         assert_true(now > 0 && now < 50);

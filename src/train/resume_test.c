@@ -3,6 +3,7 @@
 #include "train/testing.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,7 +86,52 @@ static void killed_and_continued(void **state) {
     test_scratch_end(&s);
 }
 
+/* A file size limit stands in for a full disk: what was written before stays as it is,
+ * and with room again the run goes on from it. */
+static void a_full_disk_loses_nothing(void **state) {
+    (void)state;
+    test_scratch s = test_scratch_begin();
+    char want[600], got[600], point[700];
+    toy *t = toy_make(NULL, ROWS, "mlp");
+    t->recipe.epochs = 60;
+    (void)snprintf(want, sizeof want, "%.500s/want", s.folder);
+    (void)snprintf(got, sizeof got, "%.500s/got", s.folder);
+    (void)snprintf(point, sizeof point, "%s/checkpoint.safetensors", got);
+    for (uint64_t i = 0; i < 20 && !os_exists(point); i++)
+        (void)run_and_kill(t, got, 100 + i);
+    assay_ctx *ctx = test_ctx(1);
+    if (os_exists(point)) { /* killed between its first epoch and its end */
+        struct rlimit old, none;
+        size_t n, m;
+        uint8_t *before = test_get(ctx, point, &n);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+        none = old;
+        none.rlim_cur = 100;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+        assay_status full = run_in(ctx, t, got);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        (void)signal(SIGXFSZ, handler);
+        assert_int_equal(full, ASSAY_E_NOSPC);
+        uint8_t *after = test_get(ctx, point, &m);
+        assert_int_equal(n, m);
+        assert_memory_equal(before, after, n);
+        mem_free(ctx, before);
+        mem_free(ctx, after);
+    } else {
+        print_message("no run was caught with a checkpoint\n");
+    }
+    assert_ok(run_in(ctx, t, got));
+    assert_ok(run_in(ctx, t, want));
+    same_file(ctx, want, got, "model.safetensors");
+    same_file(ctx, want, got, "metrics.jsonl");
+    toy_free(t);
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(killed_and_continued)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(killed_and_continued),
+                                       cmocka_unit_test(a_full_disk_loses_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,8 +181,11 @@ assay_status train_one(assay_ctx *ctx,
         t.model = (trained_model){0};
     }
 done:
-    if (status == ASSAY_E_NUMERIC)
-        err_help("try a smaller --lr; what was reached before is kept");
+    if (status == ASSAY_E_NUMERIC && t.checkpoint_path && t.done > 0)
+        err_help("try a smaller --lr; the state after epoch %d is kept in %s", t.done,
+                 RUN_CHECKPOINT);
+    else if (status == ASSAY_E_NUMERIC)
+        err_help("try a smaller --lr; no epoch was finished");
     if (status != ASSAY_OK && job->dir)
         err_where("%s", job->dir);
     trainer_end(&t);
