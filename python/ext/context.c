@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_NS = 50000000 }; /* so often signals are looked after */
+enum { LOOK_NS = 10000000 }; /* so often signals are looked after */
 
 typedef struct job {
     struct job *next;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_NS = 50000000 }; /* so often signals are looked after */
+enum { WAIT_NS = 10000000 }; /* so often signals are looked after */
 
 /* ---- batches ---- */
 

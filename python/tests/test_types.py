@@ -65,3 +65,10 @@ def test_everything_is_documented():
             for member, value in vars(thing).items() if isinstance(thing, type) else ():
                 if not member.startswith("_") and (callable(value) or isinstance(value, property)):
                     assert value.__doc__, f"{name}.{member}"
+
+
+def test_the_reference_is_what_the_docstrings_say():
+    import sys
+    done = subprocess.run([sys.executable, str(TOP / "tools" / "python_reference.py"), "--check"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
