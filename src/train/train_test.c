@@ -98,6 +98,44 @@ static void one_model(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* A model file opened to run on arrays: what it says of itself, equal rows for equal
+ * pixels, and what it refuses. */
+static void opened_to_run(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    test_scratch s = test_scratch_begin();
+    test_path src = source_make(&s, "src", TRAIN), out = test_in(&s, "run");
+    assay_train_options o = options_make();
+    assay_train_result r;
+    assay_model *m;
+    assay_tensor *x, *y;
+    char path[600];
+    assert_ok(assay_train(ctx, src.text, out.text, &o, &r));
+    (void)snprintf(path, sizeof path, "%s/model.safetensors", out.text);
+    assert_ok(assay_model_open_trained(&m, ctx, path, NULL));
+    assay_model_value in = assay_model_input(m, 0), logits = assay_model_output(m, 0);
+    assert_string_equal(logits.name, "logits");
+    assert_int_equal(in.ndim, 4);
+    assert_int_equal(in.dim[0], -1);
+    in.dim[0] = 3;
+    assert_ok(assay_tensor_create(&x, ctx, ASSAY_F32, 4, in.dim, ASSAY_ROW_MAJOR));
+    for (int64_t i = 0; i < assay_tensor_count(x); i++)
+        ((float *)assay_tensor_data(x))[i] = 0.25f;
+    assert_ok(assay_model_run(m, (const assay_tensor *const *)&x, &y));
+    int64_t classes = assay_tensor_dims(y)[1];
+    const float *v = assay_tensor_data(y);
+    assert_int_equal(assay_tensor_dims(y)[0], 3);
+    for (int64_t k = 0; k < classes; k++)
+        assert_true(v[k] == v[classes + k] && v[k] == v[2 * classes + k] && v[k] == v[k]);
+    assay_tensor_unref(x);
+    assay_tensor_unref(y);
+    assay_model_close(m);
+    assert_fails(ASSAY_E_NOTFOUND, assay_model_open_trained(&m, ctx, "absent", NULL));
+    assert_null(m);
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
 static void an_ensemble(void **state) {
     (void)state;
     assay_ctx *one = test_ctx(1), *two = test_ctx(2);
@@ -254,7 +292,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_model),   cmocka_unit_test(an_ensemble),
         cmocka_unit_test(interrupted), cmocka_unit_test(limits_and_excludes),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(refusals),    cmocka_unit_test(opened_to_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
