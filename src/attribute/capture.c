@@ -142,7 +142,8 @@ static assay_status layers_make(const capture *c) {
         const nn_factor f = nn_exec_factor(c->exec[0], l);
         att_layer *layer = &out->layer[l];
         ASSAY_TRY(factor_check(&f));
-        layer->in = (size_t)f.in + (f.bias_count ? 1 : 0);
+        layer->bias = f.bias_count > 0;
+        layer->in = (size_t)f.in + layer->bias;
         layer->out = (size_t)f.out;
         out->count = l + 1;
         ASSAY_TRY(mem_new(out->ctx, &layer->a, out->rows * layer->in, sizeof(float)));

@@ -11,8 +11,9 @@ enum { ATT_MOST_LAYERS = 64 };
 
 typedef struct att_layer {
     size_t in, out; /* of the factors: `in` counts the bias's 1 */
-    float *a;       /* [rows, in] */
-    float *d;       /* [passes * rows, out], pass by pass */
+    bool bias;
+    float *a; /* [rows, in] */
+    float *d; /* [passes * rows, out], pass by pass */
 } att_layer;
 
 typedef struct att_layers {

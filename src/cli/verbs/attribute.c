@@ -10,7 +10,7 @@
 static const cli_option options[] = {
     {.name = "method",
      .type = CLI_CHOICE,
-     .choices = "ekfac|trak|kernel|replay|grad-dot|grad-cos",
+     .choices = "ekfac|trak|kernel|replay|grad-dot|grad-cos|repsim",
      .initial = "ekfac",
      .help = "how rows are scored"},
     {.name = "model",
