@@ -578,6 +578,25 @@ class Work(Packed):
         self.refused(2, "train", text, "-o", self.dir / "x", "--model=gpt-tiny",
                      "--tokens=word")
 
+    def test_train_settings(self):
+        first, done = self.trained("--optimizer=muon", "--group=*bias:rate=4,decay=1", "--clip=5",
+                                   "--lookahead=2", "--mixup=0.2", "--validation=0.2", "--json")
+        self.assertEqual(json.loads(done.out)["train_rows"], 80)
+        line = json.loads((first / "run.json").read_text())["recipe"]
+        for word in ("optimizer=muon", "group=*bias:rate=4,decay=1", "lookahead=2", "mixup=0.2"):
+            self.assertIn(word, line)
+        self.assertIn("val_loss", json.loads(
+            (first / "metrics.jsonl").read_text().splitlines()[0]))
+        second = self.dir / "second"
+        self.good("train", self.beton, "-o", second, *self.small, "--tta=mirror-shift",
+                  f"--init={first / 'model.safetensors'}", "--freeze=*weight")
+        self.assertIn("init_sha256", (second / "run.json").read_text())
+        self.good("eval", second, self.beton, "--tta=mirror")
+        self.assertIn("matches \"nobody\"", self.refused(
+            2, "train", self.beton, "-o", self.dir / "x", "--freeze=nobody").err)
+        self.assertIn("newton", self.refused(
+            2, "train", self.beton, "-o", self.dir / "x", "--optimizer=newton").err)
+
     def test_train_eval(self):
         out, done = self.trained("--json")
         document = json.loads(done.out)
