@@ -23,9 +23,11 @@ typedef struct assay_fleet_options {
                               NULL: one setting */
     const char *outputs; /**< what is kept of each row: "margins", "logits", "correct",
                               "loss", by commas; NULL: margins */
-    const char *rows;  /**< which rows: "test", "train", "all", or a .npy of whole numbers
-                            (training rows come first); NULL: test */
-    int keep_models;   /**< keep each as models/member-<i>.safetensors */
+    const char *rows; /**< which rows: "test", "train", "all", or a .npy of whole numbers
+                           (training rows come first); NULL: test */
+    int keep_models;  /**< keep each as models/member-<i>.safetensors */
+    double checkpoint_gflop; /**< models that take more arithmetic keep checkpoints of
+                                their own after each epoch; 0: 2000 */
     int shard, shards; /**< train one part of so many only, 1 to `shards`; 0, 0: all, and
                             gather what parts have done */
 } assay_fleet_options;

@@ -13,10 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Models that take longer keep checkpoints of their own. */
-#define LONG_GFLOP 2000.0
-
-enum { MOST_SHARDS = 100000 };
+enum { MOST_SHARDS = 100000, LONG_GFLOP = 2000 };
 
 /* ---- data ---- */
 
@@ -282,7 +279,8 @@ static assay_status member_make(fleet_run *r, size_t i) {
         if (mask[k])
             row[at++] = (uint32_t)k;
     m->cost = r->flop[setting] * (double)train_images(m->recipe, m->n_rows);
-    if (m->cost > 1e9 * LONG_GFLOP) {
+    if (m->cost >
+        1e9 * (r->o.checkpoint_gflop > 0 ? r->o.checkpoint_gflop : LONG_GFLOP)) {
         char *dir, name[48];
         (void)snprintf(name, sizeof name, "member-%zu", model);
         ASSAY_TRY(dir_path(&dir, r->ctx, r->work, name));
@@ -326,6 +324,25 @@ done:
 }
 
 /* ---- the end ---- */
+
+/* A kill between a model's outputs and the end of its checkpoints leaves them there. */
+static assay_status checkpoints_remove(const fleet_run *r) {
+    assay_status status = ASSAY_OK;
+    os_names names = {0};
+    ASSAY_TRY(os_list_dir(r->ctx, r->work, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        char *dir;
+        if (strncmp(names.name[i], "member-", 7) != 0)
+            continue;
+        ASSAY_TRY(dir_path(&dir, r->ctx, r->work, names.name[i]));
+        status = os_remove_tree(dir);
+        mem_free(r->ctx, dir);
+        ASSAY_TRY(status);
+    }
+done:
+    os_names_free(&names);
+    return status;
+}
 
 /* Parts whose results are in the whole are not needed any more. */
 static assay_status parts_remove(const fleet_run *r, const os_names *parts) {
@@ -435,6 +452,7 @@ assay_status assay_fleet(assay_ctx *ctx,
     err_save(&record);
     ASSAY_TRY(fleet_outputs_close(&r.outputs));
     ASSAY_TRY(parts_remove(&r, &parts));
+    ASSAY_TRY(checkpoints_remove(&r));
     r.result.seconds = 1e-9 * (double)(os_now_ns() - began);
     r.result.cpu_seconds = 1e-9 * (double)(os_cpu_ns() - began_cpu);
     ASSAY_TRY(fleet_timing_write(&r));

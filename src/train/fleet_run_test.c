@@ -265,12 +265,13 @@ static void child_run(setup *u, const test_path *out) {
     _exit(0);
 }
 
-static void killed_and_continued(void **state) {
-    (void)state;
+static void kill_and_continue(double checkpoint_gflop) {
+    enum { MODELS = 24 };
     setup u = setup_make();
     test_path want = test_in(&u.s, "want"), got = test_in(&u.s, "got");
     u.t.settings = "model=mlp-32-16 epochs=6 batch=4 translate=0 flip=off";
-    u.o.models = 40;
+    u.o.models = MODELS;
+    u.o.checkpoint_gflop = checkpoint_gflop;
     u.o.keep_models = 1;
     u.o.outputs = "margins,correct";
     uint64_t began = os_now_ns();
@@ -279,7 +280,7 @@ static void killed_and_continued(void **state) {
     uint64_t whole = os_now_ns() - began;
     int killed = 0;
     rng dice = rng_at(17, RNG_TEST, 0, (uint64_t)getpid());
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 4; i++) {
         uint64_t wait = (uint64_t)((double)whole * 0.6 * rng_uniform(&dice));
         const struct timespec t = {(time_t)(wait / 1000000000),
                                    (long)(wait % 1000000000)};
@@ -296,9 +297,26 @@ static void killed_and_continued(void **state) {
     }
     assert_ok(fleet(&u, u.ctx, &got, &r));
     same_folder(u.ctx, &want, &got);
-    print_message("killed %d times; %llu of 40 models were left\n", killed,
+    print_message("killed %d times; %llu models were left\n", killed,
                   (unsigned long long)r.trained);
+    test_path work = inside(&got, "run"); /* no member's own folder stays */
+    os_names names;
+    assert_ok(os_list_dir(u.ctx, work.text, &names));
+    for (size_t i = 0; i < names.count; i++)
+        assert_null(strstr(names.name[i], "member"));
+    os_names_free(&names);
     setup_free(&u);
+}
+
+static void killed_and_continued(void **state) {
+    (void)state;
+    kill_and_continue(0);
+}
+
+/* Members with checkpoints, as long ones have. */
+static void killed_in_members(void **state) {
+    (void)state;
+    kill_and_continue(1e-9);
 }
 
 /* ---- failures ---- */
@@ -423,6 +441,7 @@ int main(void) {
         cmocka_unit_test(threads_and_calls_do_not_matter),
         cmocka_unit_test(parts_make_the_whole),
         cmocka_unit_test(killed_and_continued),
+        cmocka_unit_test(killed_in_members),
         cmocka_unit_test(failed_members_are_noted),
         cmocka_unit_test(refusals),
     };
