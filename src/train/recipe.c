@@ -232,8 +232,8 @@ assay_status train_recipe_is_text(bool *out, const assay_train_options *options)
     train_recipe r;
     settings_initial(&r);
     assay_status status = take_all(&r, options, false);
-    const zoo_model_def *def = zoo_find(r.model);
-    *out = status == ASSAY_OK && def && def->tokens;
+    const zoo_model_def *def = status == ASSAY_OK ? zoo_find(r.model) : NULL;
+    *out = def && def->tokens;
     return status;
 }
 

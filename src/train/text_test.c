@@ -434,6 +434,8 @@ static void refused(assay_ctx *ctx,
                     const char *word) {
     assay_train_options o = options_make(settings);
     assert_fails(code, assay_train(ctx, src, out, &o, NULL));
+    if (!strstr(assay_last_error()->message, word))
+        print_error("%s: %s\n", settings, assay_last_error()->message);
     assert_non_null(strstr(assay_last_error()->message, word));
 }
 

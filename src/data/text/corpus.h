@@ -15,7 +15,9 @@ typedef struct corpus {
 /* Whether a source is a text: named .txt, or a folder that holds such a file. */
 bool corpus_is(assay_ctx *ctx, const char *source);
 /* NOTFOUND, IO, NOMEM; FORMAT where there is no text in it. */
-ASSAY_MUST_CHECK assay_status corpus_read(corpus *out, assay_ctx *ctx, const char *source);
+ASSAY_MUST_CHECK assay_status corpus_read(corpus *out,
+                                          assay_ctx *ctx,
+                                          const char *source);
 void corpus_free(corpus *c); /* accepts a zeroed one */
 /* Where the part that is held out begins: the last `share` of the bytes, from the start
  * of a character on. */
