@@ -11,8 +11,8 @@ enum { SMALL = 1 << 21 }; /* multiplications of a product that ours does */
 
 static bool own(const product *p) {
     const half_job *j = &p->job;
-    return p->add || j->m <= 64 || j->b.row == 1 || j->m * j->n * j->k <= SMALL ||
-           j->act != ACT_NONE || j->pre.at;
+    return p->own || p->add || j->m <= 64 || j->b.row == 1 ||
+           j->m * j->n * j->k <= SMALL || j->act != ACT_NONE || j->pre.at;
 }
 
 static size_t round64(size_t bytes) {

@@ -12,6 +12,7 @@ typedef struct product {
     half_job job; /* operands in bf16 lie without gaps */
     bool tiles;   /* operands may be rounded to bf16, and gemm_half_runs() */
     bool add;     /* C + A B; f32, and not by tiles */
+    bool own;     /* f32 by our own kernels, whatever the rule says */
 } product;
 
 /* Bytes, 64-byte aligned. */

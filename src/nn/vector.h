@@ -28,24 +28,51 @@ typedef uint8_t vb __attribute__((vector_size(16)));
 #define INLINE static inline __attribute__((always_inline))
 
 /* The first m (<= 16) of sixteen channels. */
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#define IS_PART(m) (!__builtin_constant_p(m) || (m) != L)
+INLINE __mmask16 first_of(int m) {
+    return (__mmask16)((1u << m) - 1);
+}
+#endif
 INLINE vf load_f32(const float *p, int m) {
+#if defined(IS_PART)
+    if (IS_PART(m))
+        return (vf)_mm512_maskz_loadu_ps(first_of(m), p);
+#endif
     vf v = {0};
     memcpy(&v, p, (size_t)m * sizeof *p);
     return v;
 }
 INLINE void store_f32(float *p, vf v, int m) {
+#if defined(IS_PART)
+    if (IS_PART(m)) {
+        _mm512_mask_storeu_ps(p, first_of(m), (__m512)v);
+        return;
+    }
+#endif
     memcpy(p, &v, (size_t)m * sizeof *p);
 }
 /* The same in bf16: the upper half of an f32, rounded to nearest even. */
 INLINE vf load_half(const uint16_t *p, int m) {
     vh half = {0};
-    memcpy(&half, p, (size_t)m * sizeof *p);
+#if defined(IS_PART)
+    if (IS_PART(m))
+        half = (vh)_mm256_maskz_loadu_epi16(first_of(m), p);
+    else
+#endif
+        memcpy(&half, p, (size_t)m * sizeof *p);
     return (vf)(__builtin_convertvector(half, vu) << 16);
 }
 INLINE void store_half(uint16_t *p, vf v, int m) {
     vu bits = (vu)v;
     bits += 0x7fff + (bits >> 16 & 1);
     vh half = __builtin_convertvector(bits >> 16, vh);
+#if defined(IS_PART)
+    if (IS_PART(m)) {
+        _mm256_mask_storeu_epi16(p, first_of(m), (__m256i)half);
+        return;
+    }
+#endif
     memcpy(p, &half, (size_t)m * sizeof *p);
 }
 #define load(p, m)                                                                       \
@@ -235,8 +262,13 @@ INLINE vf mul_add(vf a, vf b, vf c) {
  * below the normal numbers are right as well. 0 below -104, infinity from 88.8 on; NaN
  * stays NaN. */
 INLINE vf exp_of(vf x) {
-    vf in = choose(x < -104.0f, all(-104.0f), x);
+    vi low_x = x < -104.0f; /* these take another way: underflow is slow */
+    vf in = where(~low_x, x);
+#if defined(__AVX512F__) /* NaN is the second operand's */
+    in = (vf)_mm512_min_ps((__m512)all(89.0f), (__m512)in);
+#else
     in = choose(in > 89.0f, all(89.0f), in);
+#endif
     vf n = (in * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
     vf r = (in - n * 0.693359375f) - n * -2.12194440e-4f;
     vf p = ((((r * 1.9875691500e-4f + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r +
@@ -246,10 +278,14 @@ INLINE vf exp_of(vf x) {
                r +
            5.0000001201e-1f;
     vf y = p * (r * r) + r + 1.0f;
+#if defined(__AVX512F__) /* the same factors at once: one rounding as well */
+    return where(~low_x, (vf)_mm512_scalef_ps((__m512)y, (__m512)n));
+#else
     vi whole = __builtin_convertvector(choose(x == x, n, (vf){0}), vi);
     vi low = whole >> 1, high = whole - low;
     y = y * (vf)((low + 127) << 23) * (vf)((high + 127) << 23);
-    return where(~(x < -104.0f), y);
+    return where(~low_x, y);
+#endif
 }
 
 /* The normal distribution's cumulative function, and its density: the tail below -|x| is

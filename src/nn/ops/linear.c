@@ -118,6 +118,11 @@ static size_t slope_bytes(const nn_node *node, int n, row_act act, bool half) {
     return act == ACT_NONE ? 0 : (count * (half ? 2 : 4) + 63) / 64 * 64;
 }
 
+/* Of one stretch's share of the bias' gradient. */
+static size_t sums_bytes(size_t out) {
+    return (out * sizeof(float) + 63) / 64 * 64;
+}
+
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
@@ -140,7 +145,8 @@ static assay_status linear_plan(nn_plan *p) {
     product y = forward_product(&io, s), x = input_product(&io, s, NULL),
             w = weight_product(&io, s, NULL);
     p->forward_scratch = product_scratch(&y);
-    p->backward_scratch = slope + larger(product_scratch(&x), product_scratch(&w));
+    p->backward_scratch = slope + sums_bytes((size_t)out_of(p->node)) +
+                          larger(product_scratch(&x), product_scratch(&w));
     return ASSAY_OK;
 }
 
@@ -154,20 +160,73 @@ static assay_status linear_forward(nn_io *io) {
     return product_run(&p, io->scratch);
 }
 
+/* d_out before the activation, for `n` rows: in scratch, or where it lies. */
+static const void *
+slope_of(const nn_io *io, const linear_state *s, size_t first, size_t n) {
+    size_t out = (size_t)out_of(io->node), each = out * (io->out_half ? 2 : 4);
+    uint8_t *d = (uint8_t *)io->d_out + first * each;
+    if (s->act == ACT_NONE)
+        return d;
+    uint8_t *at = keeps_pre(s->act) ? io->save : io->out;
+    row_kernels_get()->act_back(
+        (row_values){io->scratch, io->out_half}, (row_values){d, io->out_half},
+        (row_values){at + first * each, io->out_half}, n * out, s->act);
+    return io->scratch;
+}
+
+/* Rows that all of backward is done for while their gradients are in the second-level
+ * cache: whole stretches of the products' sums, which thus keep their order. */
+static size_t stretch_of(size_t out) {
+    size_t rows = ((size_t)1 << 17) / out / GEMM_DEPTH * GEMM_DEPTH;
+    return rows ? rows : GEMM_DEPTH;
+}
+
+/* The same in f32, where there are several stretches of rows. */
+static assay_status backward_by_stretches(nn_io *io, const linear_state *s) {
+    assay_status status = ASSAY_OK;
+    size_t out = (size_t)out_of(io->node), in = (size_t)in_of(io->node);
+    size_t n = (size_t)rows_of(io->node, io->n), most = stretch_of(out);
+    uint8_t *scratch = (uint8_t *)io->scratch +
+                       slope_bytes(io->node, io->n, s->act, false) + sums_bytes(out);
+    float *sums = (float *)(void *)(scratch - sums_bytes(out));
+    float *d_bias = io->node->n_in > 2 ? io->d_in[2] : NULL;
+    for (size_t first = 0; first < n; first += most) {
+        size_t rows = n - first < most ? n - first : most;
+        const float *d = slope_of(io, s, first, rows);
+        if (io->d_in[0]) {
+            product p = input_product(io, s, d);
+            p.own = true;
+            p.job.m = rows;
+            p.job.c.at = (float *)io->d_in[0] + first * in;
+            ASSAY_TRY(product_run(&p, scratch));
+        }
+        if (io->d_in[1]) {
+            product p = weight_product(io, s, d);
+            p.own = true;
+            p.add = first > 0;
+            p.job.k = rows;
+            p.job.b.at = (const float *)io->in[0] + first * in;
+            ASSAY_TRY(product_run(&p, scratch));
+        }
+        if (d_bias) {
+            nn_kernels_get()->image[0][0]->sum_rows(first ? sums : d_bias, d, rows, out);
+            for (size_t o = 0; first && o < out; o++)
+                d_bias[o] += sums[o];
+        }
+    }
+done:
+    return status;
+}
+
 static assay_status linear_backward(nn_io *io) {
     assay_status status = ASSAY_OK;
     const linear_state *s = io->state;
     size_t out = (size_t)out_of(io->node), n = (size_t)rows_of(io->node, io->n);
-    size_t slope = slope_bytes(io->node, io->n, s->act, io->out_half);
-    uint8_t *scratch = (uint8_t *)io->scratch + slope;
-    const void *d = io->d_out;
-    if (s->act != ACT_NONE) {
-        void *at = keeps_pre(s->act) ? io->save : io->out;
-        row_kernels_get()->act_back((row_values){io->scratch, io->out_half},
-                                    (row_values){(void *)d, io->out_half},
-                                    (row_values){at, io->out_half}, n * out, s->act);
-        d = io->scratch;
-    }
+    uint8_t *scratch =
+        (uint8_t *)io->scratch + slope_bytes(io->node, io->n, s->act, io->out_half);
+    if (!s->tiles && !io->out_half && !(io->in_half & 1) && n > stretch_of(out))
+        return backward_by_stretches(io, s);
+    const void *d = slope_of(io, s, 0, n);
     if (io->d_in[0]) {
         product p = input_product(io, s, d);
         ASSAY_TRY(product_run(&p, scratch));
@@ -237,6 +296,13 @@ static const nn_op_case linear_cases[] = {
      .in = {{NN_CASE_VALUE, {3, {0, 9, 21}}},
             {NN_CASE_PARAM, {2, {17, 21}}},
             {NN_CASE_PARAM, {1, {17}}}}},
+    {.name = "several stretches of rows",
+     .batch = 3,
+     .n = 3,
+     .n_inputs = 3,
+     .in = {{NN_CASE_VALUE, {3, {0, 70, 3}}},
+            {NN_CASE_PARAM, {2, {350, 3}}},
+            {NN_CASE_PARAM, {1, {350}}}}},
     {.name = "behind a pooling, no bias",
      .batch = 1,
      .n = 1,
