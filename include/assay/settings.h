@@ -92,6 +92,10 @@ ASSAY_API const assay_setting *assay_train_setting_at(size_t i); /**< NULL beyon
     X(DOUBLE, switch_at, "switch-at", .rare = 1, .value = "X", .initial = "0.8",         \
       .low = 0, .high = 1,                                                               \
       .help = "two-regime: share of the run that takes large steps")                     \
+    X(SWITCH, auto_switch, "auto-switch", .rare = 1, .initial = "off",                   \
+      .choices = "on|off", .help = "two-regime: end large steps when they gain no more", \
+      .more = "That is once the training loss of three epochs on end has not come a "    \
+              "hundredth below the least before them; --switch-at is the latest.")       \
     X(DOUBLE, large_momentum, "large-momentum", .rare = 1, .value = "X", .initial = "0", \
       .low = 0, .high = 0.9999, .help = "two-regime: momentum of the large steps")       \
     X(DOUBLE, small_steps, "small-steps", .rare = 1, .value = "X", .initial = "0.1",     \

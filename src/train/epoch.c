@@ -143,6 +143,14 @@ static void finish(trainer *t) {
         average_take(&t->average, now);
 }
 
+/* two-regime, if it is to find the switch: large steps end behind a plateau. */
+static void switch_find(trainer *t) {
+    int plateau = t->recipe->auto_switch ? regime_plateau(t->metrics, t->done) : -1;
+    double share = (double)plateau / t->recipe->epochs;
+    if (plateau >= 0 && share < t->schedule_options.switch_at)
+        t->schedule_options.switch_at = share;
+}
+
 assay_status trainer_epoch(trainer *t) {
     assay_status status = ASSAY_OK;
     epoch_sums s = {0};
@@ -150,6 +158,7 @@ assay_status trainer_epoch(trainer *t) {
     train_pace pace = {0};
     train_batch b = {0};
     int64_t per_epoch = t->batches.count;
+    switch_find(t);
     ASSAY_TRY(batches_epoch(&t->batches, (uint32_t)t->done));
     for (int64_t i = 0; i < per_epoch; i++) {
         int64_t at = t->done * per_epoch + i;

@@ -20,6 +20,19 @@ double regime_swing(const regime_log *r) {
     return sqrt(r->squares / (double)(r->steps - 1)) / (r->sum / (double)r->steps);
 }
 
+int regime_plateau(const epoch_metrics *m, int done) {
+    enum { PATIENCE = 3 };
+    int late = 0;
+    double least = INFINITY;
+    for (int e = 0; e < done; e++) {
+        late = m[e].loss < 0.99 * least ? 0 : late + 1;
+        if (late == PATIENCE)
+            return e + 1;
+        least = m[e].loss < least ? m[e].loss : least;
+    }
+    return -1;
+}
+
 const char *regime_name(double rate, double momentum, double curvature) {
     return rate * curvature >= 1 + momentum ? "large" : "small";
 }

@@ -19,4 +19,10 @@ ASSAY_MUST_CHECK assay_status regime_curvature(double *out,
  * beyond which a quadratic's steps grow. */
 const char *regime_name(double rate, double momentum, double curvature);
 
+/* The first epoch behind a plateau of the training loss: three epochs on end that did not
+ * come a hundredth below the least before them; -1 while there is none. It looks at
+ * finished epochs alone, so a run that goes on finds the same.
+ * (Large steps plateau at a high loss: Leclerc and Madry 2020, section 3.) */
+int regime_plateau(const epoch_metrics *m, int done);
+
 #endif

@@ -20,6 +20,53 @@ static void swings(void **state) {
     assert_string_equal(regime_name(0.1, 0.9, 18.9), "small");
 }
 
+static void plateaus(void **state) {
+    (void)state;
+    const double loss[] = {3, 2, 1.5, 1.49, 1.495, 1.486, 1.4, 0.5};
+    epoch_metrics m[8] = {{0}};
+    for (int e = 0; e < 8; e++)
+        m[e].loss = loss[e];
+    for (int done = 0; done < 6; done++)
+        assert_int_equal(regime_plateau(m, done), -1);
+    for (int done = 6; done <= 8; done++)
+        assert_int_equal(regime_plateau(m, done), 6);
+    m[5].loss = 1.47; /* a hundredth below 1.49 */
+    assert_int_equal(regime_plateau(m, 8), -1);
+}
+
+/* A run that plateaus at once: the rates of its epochs. */
+static void the_switch_is_found(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    test_scratch s = test_scratch_begin();
+    toy *t = toy_make(ctx, 96, "cnn");
+    trained_model m = {.ctx = ctx};
+    assert_ok(settings_set(&t->recipe, "schedule=two-regime auto-switch=on lr=1e-9 "
+                                       "epochs=6 precision=f32 small-steps=0.5"));
+    test_path dir = test_in(&s, "run");
+    train_job job = {
+        .dir = dir.text, .rows = t->rows, .n_rows = t->n, .seed = 3, .result = &m};
+    assert_ok(train_one(ctx, &t->data, &t->recipe, &job));
+    char path[600];
+    size_t n;
+    (void)snprintf(path, sizeof path, "%s/metrics.jsonl", dir.text);
+    char *text = (char *)test_get(ctx, path, &n), *line = text;
+    for (int e = 0; e < 6; e++) { /* the first sets the least, three do not gain on it */
+        json_doc *doc;
+        size_t len = strcspn(line, "\n");
+        assert_ok(json_parse(&doc, ctx, line, len));
+        double rate = json_get_num(json_get(json_root(doc), "lr"), 0);
+        assert_true(fabs(rate - (e < 4 ? 1e-9 : 5e-10)) < 1e-15);
+        json_doc_destroy(doc);
+        line += len + 1;
+    }
+    mem_free(ctx, text);
+    model_free(&m);
+    toy_free(t);
+    test_scratch_end(&s);
+    assay_ctx_destroy(ctx);
+}
+
 /* The last line of metrics.jsonl. */
 static json_doc *last_line(assay_ctx *ctx, const char *dir) {
     char path[600];
@@ -78,6 +125,8 @@ static void the_log_moves_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(swings),
+        cmocka_unit_test(plateaus),
+        cmocka_unit_test(the_switch_is_found),
         cmocka_unit_test(the_log_moves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

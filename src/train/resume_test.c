@@ -15,6 +15,7 @@ static const char *const settings[] = {
     "optimizer=adamw clip=0.5 cutmix=1 alternate=on flip=on edge=reflect",
     "optimizer=muon newton-steps=3 renorm=on lookahead=2 group=*bias:rate=8,decay=1",
     "optimizer=adamw lookahead=3 validation=0.2 patience=2 lr=0.02",
+    "schedule=two-regime auto-switch=on lr=0.001 small-steps=0.01",
     "optimizer=muon-adamw ema=0.9 group=*:epochs=4 freeze=fc*",
 };
 
