@@ -48,17 +48,7 @@ assay_status mat_mul(assay_ctx *ctx,
                      size_t m,
                      size_t n,
                      size_t k) {
-    const gemm_job job = {.m = m,
-                          .n = n,
-                          .k = k,
-                          .a = a,
-                          .a_row = k,
-                          .a_col = 1,
-                          .b = b,
-                          .b_row = n,
-                          .b_col = 1,
-                          .c = c,
-                          .ldc = n};
+    const gemm_job job = gemm_times(c, a, b, m, n, k);
     return mat_run(ctx, &job);
 }
 
@@ -69,16 +59,6 @@ assay_status mat_mul_nt(assay_ctx *ctx,
                         size_t m,
                         size_t n,
                         size_t k) {
-    const gemm_job job = {.m = m,
-                          .n = n,
-                          .k = k,
-                          .a = a,
-                          .a_row = k,
-                          .a_col = 1,
-                          .b = b,
-                          .b_row = 1,
-                          .b_col = k,
-                          .c = c,
-                          .ldc = n};
+    const gemm_job job = gemm_times_turned(c, a, b, m, n, k);
     return mat_run(ctx, &job);
 }

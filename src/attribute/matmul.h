@@ -1,6 +1,6 @@
 /* Products of matrices over the context's threads, by the engine's own kernels: every
- * element is one chain of fused multiply-adds in the order of k, so the result does not
- * depend on how the work is cut. OpenBLAS (attribute/linalg.h) is for factorisations. */
+ * element is added up as nn/gemm.h says, so the result does not depend on how the work is
+ * cut. OpenBLAS (attribute/linalg.h) is for factorisations. */
 #ifndef ATTRIBUTE_MATMUL_H
 #define ATTRIBUTE_MATMUL_H
 

@@ -14,18 +14,9 @@ static void product(float *c,
                     size_t k,
                     bool add,
                     float *scratch) {
-    const gemm_job job = {.m = m,
-                          .n = n,
-                          .k = k,
-                          .a = a,
-                          .a_row = turned ? 1 : k,
-                          .a_col = turned ? m : 1,
-                          .b = b,
-                          .b_row = n,
-                          .b_col = 1,
-                          .c = c,
-                          .ldc = n,
-                          .add = add};
+    gemm_job job =
+        turned ? gemm_turned_times(c, a, b, m, n, k) : gemm_times(c, a, b, m, n, k);
+    job.add = add;
     gemm_run(&job, scratch);
 }
 
@@ -37,17 +28,7 @@ static void product_turned(float *c,
                            size_t n,
                            size_t k,
                            float *scratch) {
-    const gemm_job job = {.m = m,
-                          .n = n,
-                          .k = k,
-                          .a = a,
-                          .a_row = k,
-                          .a_col = 1,
-                          .b = b,
-                          .b_row = 1,
-                          .b_col = k,
-                          .c = c,
-                          .ldc = n};
+    const gemm_job job = gemm_times_turned(c, a, b, m, n, k);
     gemm_run(&job, scratch);
 }
 

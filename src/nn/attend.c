@@ -141,17 +141,8 @@ static void times_turned(float *c,
                          size_t n,
                          size_t k,
                          float *scratch) {
-    const gemm_job j = {.m = m,
-                        .n = n,
-                        .k = k,
-                        .a = a,
-                        .a_row = k,
-                        .a_col = 1,
-                        .b = b,
-                        .b_row = 1,
-                        .b_col = k,
-                        .c = c,
-                        .ldc = ldc};
+    gemm_job j = gemm_times_turned(c, a, b, m, n, k);
+    j.ldc = ldc;
     gemm_run(&j, scratch);
 }
 
@@ -164,17 +155,8 @@ static void times(float *c,
                   size_t n,
                   size_t k,
                   float *scratch) {
-    const gemm_job j = {.m = m,
-                        .n = n,
-                        .k = k,
-                        .a = a,
-                        .a_row = lda,
-                        .a_col = 1,
-                        .b = b,
-                        .b_row = n,
-                        .b_col = 1,
-                        .c = c,
-                        .ldc = n};
+    gemm_job j = gemm_times(c, a, b, m, n, k);
+    j.a_row = lda;
     gemm_run(&j, scratch);
 }
 
@@ -187,18 +169,9 @@ static void add_turned_times(float *c,
                              size_t n,
                              size_t k,
                              float *scratch) {
-    const gemm_job j = {.m = m,
-                        .n = n,
-                        .k = k,
-                        .a = a,
-                        .a_row = 1,
-                        .a_col = lda,
-                        .b = b,
-                        .b_row = n,
-                        .b_col = 1,
-                        .c = c,
-                        .ldc = n,
-                        .add = true};
+    gemm_job j = gemm_turned_times(c, a, b, m, n, k);
+    j.a_col = lda;
+    j.add = true;
     gemm_run(&j, scratch);
 }
 

@@ -26,6 +26,38 @@ typedef struct gemm_job {
     float *pre; /* where the numbers before the activation go, as C lies; or NULL */
 } gemm_job;
 
+/* C[m,n] = A[m,k] B[k,n], all of them row behind row. What differs is set afterwards. */
+static inline gemm_job
+gemm_times(float *c, const float *a, const float *b, size_t m, size_t n, size_t k) {
+    return (gemm_job){.m = m,
+                      .n = n,
+                      .k = k,
+                      .a = a,
+                      .a_row = k,
+                      .a_col = 1,
+                      .b = b,
+                      .b_row = n,
+                      .b_col = 1,
+                      .c = c,
+                      .ldc = n};
+}
+/* The same with B turned round, [n,k]. */
+static inline gemm_job gemm_times_turned(
+    float *c, const float *a, const float *b, size_t m, size_t n, size_t k) {
+    gemm_job j = gemm_times(c, a, b, m, n, k);
+    j.b_row = 1;
+    j.b_col = k;
+    return j;
+}
+/* The same with A turned round, [k,m]. */
+static inline gemm_job gemm_turned_times(
+    float *c, const float *a, const float *b, size_t m, size_t n, size_t k) {
+    gemm_job j = gemm_times(c, a, b, m, n, k);
+    j.a_row = 1;
+    j.a_col = m;
+    return j;
+}
+
 /* Floats of scratch that a product needs; 64-byte aligned. */
 size_t gemm_scratch(size_t m, size_t n, size_t k);
 /* By the kernels of the instruction set in use. */

@@ -44,18 +44,9 @@ static void multiply(float *c,
                      size_t k,
                      bool add,
                      float *scratch) {
-    const gemm_job job = {.m = m,
-                          .n = n,
-                          .k = k,
-                          .a = a,
-                          .a_row = k,
-                          .a_col = 1,
-                          .b = b,
-                          .b_row = turned ? 1 : n,
-                          .b_col = turned ? k : 1,
-                          .c = c,
-                          .ldc = n,
-                          .add = add};
+    gemm_job job =
+        turned ? gemm_times_turned(c, a, b, m, n, k) : gemm_times(c, a, b, m, n, k);
+    job.add = add;
     gemm_run(&job, scratch);
 }
 
