@@ -6,8 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-size_t dense_scratch(const att_projection *p) {
-    return (size_t)p->dim + p->widest * ATT_LANES + p->room;
+assay_status dense_plan(att_projection *p, const nn_factor *f, int count) {
+    (void)f;
+    (void)count;
+    p->scratch = (size_t)p->dim + p->widest * ATT_LANES + p->room;
+    return ASSAY_OK;
 }
 
 void dense_run(float *out,

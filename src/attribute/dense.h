@@ -8,8 +8,8 @@
 /* Row `coordinate` of the matrix: dim numbers of mean 0 and variance 1. */
 typedef void (*dense_row)(float *out, const att_projection *p, uint64_t coordinate);
 
-/* Scratch of dense_run, in floats. */
-size_t dense_scratch(const att_projection *p);
+/* An att_projector's `plan`: scratch of dense_run. */
+assay_status dense_plan(att_projection *p, const nn_factor *f, int count);
 /* out [n, dim] = gradients times the matrix over sqrt(dim). */
 void dense_run(float *out,
                const att_projection *p,

@@ -10,13 +10,6 @@ static void row(float *out, const att_projection *p, uint64_t coordinate) {
         out[j] = (float)rng_normal(&r);
 }
 
-static assay_status plan(att_projection *p, const nn_factor *f, int count) {
-    (void)f;
-    (void)count;
-    p->scratch = dense_scratch(p);
-    return ASSAY_OK;
-}
-
 static void run(float *out,
                 const att_projection *p,
                 const nn_factor *f,
@@ -29,6 +22,6 @@ static void run(float *out,
 const att_projector assay_projector_normal = {
     .name = "normal",
     .summary = "a dense matrix of normal numbers (slower; for comparison)",
-    .plan = plan,
+    .plan = dense_plan,
     .run = run,
 };

@@ -11,13 +11,6 @@ static void row(float *out, const att_projection *p, uint64_t coordinate) {
     }
 }
 
-static assay_status plan(att_projection *p, const nn_factor *f, int count) {
-    (void)f;
-    (void)count;
-    p->scratch = dense_scratch(p);
-    return ASSAY_OK;
-}
-
 static void run(float *out,
                 const att_projection *p,
                 const nn_factor *f,
@@ -30,6 +23,6 @@ static void run(float *out,
 const att_projector assay_projector_rademacher = {
     .name = "rademacher",
     .summary = "a dense matrix of signs (slow; for comparison)",
-    .plan = plan,
+    .plan = dense_plan,
     .run = run,
 };
