@@ -4,8 +4,6 @@
 #include <assay/bench.h>
 #include <assay/data.h>
 
-#include <string.h>
-
 static void tell_row(text *t, const char *what, double ms, double ratio) {
     text_add(t, "%s", what);
     text_pad(t, 30);
@@ -58,12 +56,5 @@ assay_status bench_load(cli_run *run) {
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status =
         assay_bench_load(run->ctx, a->positional[1], cli_text(a, "pipeline"), &o, &json);
-    if (status != ASSAY_OK)
-        return status;
-    if (run->json)
-        text_put(&run->result, json, strlen(json));
-    else
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
-    return ASSAY_OK;
+    return cli_answer(run, status, json, tell);
 }

@@ -4,8 +4,6 @@
 #include <assay/bench.h>
 #include <assay/data.h>
 
-#include <string.h>
-
 static void tell(text *t, const char *json) {
     json_view all = json_look(json), row = {0};
     text_add(t, "%-8s %-21s %-17s %9s %8s %9s %8s\n", "op", "shape", "pass", "ours ms",
@@ -32,12 +30,5 @@ assay_status bench_ops(cli_run *run) {
     char *json = NULL;
     o.filter = run->args.positional[1];
     assay_status status = assay_bench_ops(run->ctx, &o, &json);
-    if (status != ASSAY_OK)
-        return status;
-    if (run->json)
-        text_put(&run->result, json, strlen(json));
-    else
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
-    return ASSAY_OK;
+    return cli_answer(run, status, json, tell);
 }

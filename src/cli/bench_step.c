@@ -4,8 +4,6 @@
 #include <assay/bench.h>
 #include <assay/data.h>
 
-#include <string.h>
-
 static void tell(text *t, const char *json) {
     json_view all = json_look(json);
     text_add(t, "%.3f ms per step, %.3f ms of processor time; %s images per second\n",
@@ -38,12 +36,5 @@ assay_status bench_step(cli_run *run) {
         o.seconds = cli_real(a, "seconds");
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status = assay_bench_step(run->ctx, &o, &json);
-    if (status != ASSAY_OK)
-        return status;
-    if (run->json)
-        text_put(&run->result, json, strlen(json));
-    else
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
-    return ASSAY_OK;
+    return cli_answer(run, status, json, tell);
 }

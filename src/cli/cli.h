@@ -198,6 +198,10 @@ struct cli_run {
     int argc;
     char *const *argv; /* the whole command line */
 };
+/* The end of a verb whose library call gave `json`: that is the result as it is with
+ * --json, else told in words. Frees it; hands `status` on. */
+typedef void cli_tell(text *t, const char *json);
+assay_status cli_answer(cli_run *run, assay_status status, char *json, cli_tell *tell);
 
 /* What was asked for, quoted for a shell, in the tables' order and without options that
  * leave no trace in what is written (--json, --threads, --output and the like): the same

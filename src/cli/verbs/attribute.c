@@ -5,8 +5,6 @@
 #include <assay/attribute.h>
 #include <assay/data.h>
 
-#include <string.h>
-
 static const cli_option options[] = {
     {.name = "method",
      .type = CLI_CHOICE,
@@ -137,14 +135,7 @@ static assay_status run(cli_run *run) {
     o.csv = cli_text(a, "csv");
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status = assay_attribute(run->ctx, a->positional[0], &o, &json);
-    if (status != ASSAY_OK)
-        return status;
-    if (run->json)
-        text_put(&run->result, json, strlen(json));
-    else
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
-    return ASSAY_OK;
+    return cli_answer(run, status, json, tell);
 }
 
 const assay_verb assay_verb_attribute = {

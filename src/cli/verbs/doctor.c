@@ -143,12 +143,7 @@ static assay_status run(cli_run *run) {
     o.cache = cli_text(args, "cache");
     o.seed = (uint64_t)cli_int(args, "seed");
     assay_status status = assay_doctor(run->ctx, args->positional[0], &o, &json);
-    if (status == ASSAY_OK && run->json)
-        text_put(&run->result, json, strlen(json));
-    else if (status == ASSAY_OK)
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
-    return status;
+    return cli_answer(run, status, json, tell);
 }
 
 const assay_verb assay_verb_doctor = {

@@ -5,8 +5,6 @@
 #include <assay/attribute.h>
 #include <assay/data.h>
 
-#include <string.h>
-
 static const cli_option options[] = {
     {.name = "protocol",
      .type = CLI_TEXT,
@@ -22,9 +20,10 @@ static const cli_option options[] = {
      .value = "LIST",
      .shown = "all",
      .help = "names with commas between",
-     .more = "kernel, ekfac, replay, grad-dot, grad-cos and others; stack is ten models of "
-             "ekfac and as many replays as were asked for, added up with weights fitted "
-             "on further subsets."},
+     .more =
+         "kernel, ekfac, replay, grad-dot, grad-cos and others; stack is ten models of "
+         "ekfac and as many replays as were asked for, added up with weights fitted "
+         "on further subsets."},
     {.name = "models",
      .type = CLI_TEXT,
      .value = "LIST",
@@ -124,14 +123,7 @@ static assay_status run(cli_run *run) {
     o.dim = (int)cli_int(a, "dim");
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status = assay_lds(run->ctx, a->positional[0], &o, &json);
-    if (status != ASSAY_OK)
-        return status;
-    if (run->json)
-        text_put(&run->result, json, strlen(json));
-    else
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
-    return ASSAY_OK;
+    return cli_answer(run, status, json, tell);
 }
 
 const assay_verb assay_verb_lds = {

@@ -86,11 +86,7 @@ static assay_status run(cli_run *run) {
     assay_status status =
         assay_why(run->ctx, args->positional[0], text_str(&out), &o,
                   cli_int(args, "test"), (int)cli_int(args, "top"), &json);
-    if (status == ASSAY_OK && run->json)
-        text_put(&run->result, json, strlen(json));
-    else if (status == ASSAY_OK)
-        tell(&run->result, json);
-    assay_string_free(run->ctx, json);
+    status = cli_answer(run, status, json, tell);
     text_free(&out);
     return status;
 }
