@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, NamedTuple, Optional, Sequence, Union
+from typing import Any, NamedTuple, Mapping, Optional, Sequence, Union
 
 from . import _assay
 from ._types import Path, Progress, given
@@ -133,18 +133,20 @@ def train(source: Path, out: Path, *, model: Optional[str] = None, size: Optiona
           flip: Optional[bool] = None, translate: Optional[int] = None, seed: Optional[int] = None,
           members: Optional[int] = None, exclude: Optional[Path] = None,
           precision: Optional[str] = None, no_resume: bool = False, limit: Optional[int] = None,
-          context: Context = None, progress: Optional[Progress] = None, **settings: Any) -> Any:
+          init: Optional[Path] = None, settings: Optional[Mapping[str, Any]] = None,
+          context: Context = None, progress: Optional[Progress] = None, **more: Any) -> Any:
     """Trains a model of the zoo (assay.zoo()) on a .beton or a source, into the folder `out`:
     model.safetensors, metrics.jsonl, run.json. Interrupted at any moment, the same call continues.
 
-    What is not given is the recipe's. Further settings go by their names (assay.settings(), `-` as
-    `_`). Returns accuracy, accuracy_single, loss, seconds, cpu_seconds, gflop, members, train_rows,
-    test_rows, excluded, parameters. assay.Model(out + "/model.safetensors") runs the result."""
-    words = " ".join(f"{name}={_setting(value)}" for name, value in settings.items())
+    What is not given is the recipe's. Further settings (assay.settings()) go by their names, `-` as `_`,
+    or in the mapping `settings`: {"context": 64} is the model of text's, `context` the library's. Returns accuracy, accuracy_single, loss, seconds, cpu_seconds, gflop, members, train_rows,
+    test_rows, excluded, parameters; of a text also train_tokens, test_tokens, bits_per_byte. `init`:
+    weights to start from, .safetensors or .onnx. assay.Model(out + "/model.safetensors") runs the result."""
+    words = " ".join(f"{name}={_setting(value)}" for name, value in {**(settings or {}), **more}.items())
     options = given(model=model, size=size, epochs=epochs, batch=batch, lr=lr, momentum=momentum,
                     weight_decay=weight_decay, label_smoothing=label_smoothing, schedule=schedule,
                     flip=flip, translate=translate, seed=seed, members=members, exclude=exclude,
-                    precision=precision, no_resume=no_resume, limit=limit, settings=words or None)
+                    precision=precision, no_resume=no_resume, limit=limit, init=init, settings=words or None)
     return _named("Trained", _assay.train(source, out, options, context, progress))
 
 

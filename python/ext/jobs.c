@@ -135,17 +135,30 @@ static const member train_options[] = {M(assay_train_options, model, 's'),
                                        M(assay_train_options, no_resume, 'b'),
                                        M(assay_train_options, limit, 'l'),
                                        M(assay_train_options, settings, 's'),
+                                       M(assay_train_options, init, 's'),
                                        END};
-static const member train_result[] = {
-    M(assay_train_result, accuracy, 'd'),    M(assay_train_result, accuracy_single, 'd'),
-    M(assay_train_result, loss, 'd'),        M(assay_train_result, seconds, 'd'),
-    M(assay_train_result, cpu_seconds, 'd'), M(assay_train_result, gflop, 'd'),
-    M(assay_train_result, members, 'i'),     M(assay_train_result, train_rows, 'u'),
-    M(assay_train_result, test_rows, 'u'),   M(assay_train_result, excluded, 'u'),
-    M(assay_train_result, parameters, 'l'),  END};
-static const member eval_result[] = {
-    M(assay_eval_result, accuracy, 'd'), M(assay_eval_result, loss, 'd'),
-    M(assay_eval_result, rows, 'u'), M(assay_eval_result, members, 'i'), END};
+static const member train_result[] = {M(assay_train_result, accuracy, 'd'),
+                                      M(assay_train_result, accuracy_single, 'd'),
+                                      M(assay_train_result, loss, 'd'),
+                                      M(assay_train_result, seconds, 'd'),
+                                      M(assay_train_result, cpu_seconds, 'd'),
+                                      M(assay_train_result, gflop, 'd'),
+                                      M(assay_train_result, members, 'i'),
+                                      M(assay_train_result, train_rows, 'u'),
+                                      M(assay_train_result, test_rows, 'u'),
+                                      M(assay_train_result, excluded, 'u'),
+                                      M(assay_train_result, parameters, 'l'),
+                                      M(assay_train_result, train_tokens, 'u'),
+                                      M(assay_train_result, test_tokens, 'u'),
+                                      M(assay_train_result, bits_per_byte, 'd'),
+                                      END};
+static const member eval_result[] = {M(assay_eval_result, accuracy, 'd'),
+                                     M(assay_eval_result, loss, 'd'),
+                                     M(assay_eval_result, rows, 'u'),
+                                     M(assay_eval_result, members, 'i'),
+                                     M(assay_eval_result, tokens, 'u'),
+                                     M(assay_eval_result, bits_per_byte, 'd'),
+                                     END};
 static const member audit_options[] = {
     M(assay_audit_options, members, 'i'),      M(assay_audit_options, seed, 'u'),
     M(assay_audit_options, model, 's'),        M(assay_audit_options, train_size, 'i'),
@@ -191,41 +204,55 @@ static PyObject *run_usual(const usual *u, PyObject *args) {
     return out;
 }
 
-static assay_status pack_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    return assay_pack(ctx, j->a, j->b, j->options, j->result);
-}
+/* name_work and job_name of a job in the usual form, whose call is of `ctx`, j->a, j->b,
+ * j->options and j->result. */
+#define USUAL(name, options_type, initial, takes, result_type, gives, call)              \
+    static assay_status name##_work(assay_ctx *ctx, void *arg) {                         \
+        job_args *j = arg;                                                               \
+        return call;                                                                     \
+    }                                                                                    \
+    static PyObject *job_##name(PyObject *module, PyObject *args) {                      \
+        options_type o = initial;                                                        \
+        result_type r = {0};                                                             \
+        (void)module;                                                                    \
+        return run_usual(&(usual){name##_work, &o, &r, takes, gives}, args);             \
+    }
 
-static PyObject *job_pack(PyObject *module, PyObject *args) {
-    assay_pack_options o = ASSAY_PACK_OPTIONS_INIT;
-    assay_pack_result r = {0};
-    (void)module;
-    return run_usual(&(usual){pack_work, &o, &r, pack_options, pack_result}, args);
-}
-
-static assay_status index_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    return assay_index(ctx, j->a, j->options, j->result);
-}
-
-static PyObject *job_index(PyObject *module, PyObject *args) {
-    assay_index_options o = ASSAY_INDEX_OPTIONS_INIT;
-    assay_index_result r = {0};
-    (void)module;
-    return run_usual(&(usual){index_work, &o, &r, index_options, index_result}, args);
-}
-
-static assay_status export_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    return assay_export(ctx, j->a, j->b, j->options, j->result);
-}
-
-static PyObject *job_export(PyObject *module, PyObject *args) {
-    assay_export_options o = ASSAY_EXPORT_OPTIONS_INIT;
-    assay_export_result r = {0};
-    (void)module;
-    return run_usual(&(usual){export_work, &o, &r, export_options, export_result}, args);
-}
+USUAL(pack,
+      assay_pack_options,
+      ASSAY_PACK_OPTIONS_INIT,
+      pack_options,
+      assay_pack_result,
+      pack_result,
+      assay_pack(ctx, j->a, j->b, j->options, j->result))
+USUAL(index,
+      assay_index_options,
+      ASSAY_INDEX_OPTIONS_INIT,
+      index_options,
+      assay_index_result,
+      index_result,
+      assay_index(ctx, j->a, j->options, j->result))
+USUAL(export,
+      assay_export_options,
+      ASSAY_EXPORT_OPTIONS_INIT,
+      export_options,
+      assay_export_result,
+      export_result,
+      assay_export(ctx, j->a, j->b, j->options, j->result))
+USUAL(select,
+      assay_select_options,
+      ASSAY_SELECT_OPTIONS_INIT,
+      select_options,
+      assay_edit_result,
+      edit_result,
+      assay_beton_select(ctx, j->a, j->b, j->options, j->result))
+USUAL(train,
+      assay_train_options,
+      ASSAY_TRAIN_OPTIONS_INIT,
+      train_options,
+      assay_train_result,
+      train_result,
+      assay_train(ctx, j->a, j->b, j->options, j->result))
 
 static assay_status info_work(assay_ctx *ctx, void *arg) {
     job_args *j = arg;
@@ -239,47 +266,18 @@ static PyObject *job_info(PyObject *module, PyObject *args) {
     return run_usual(&(usual){.work = info_work}, args);
 }
 
-static assay_status select_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    return assay_beton_select(ctx, j->a, j->b, j->options, j->result);
-}
-
-static PyObject *job_select(PyObject *module, PyObject *args) {
-    assay_select_options o = ASSAY_SELECT_OPTIONS_INIT;
-    assay_edit_result r = {0};
-    (void)module;
-    return run_usual(&(usual){select_work, &o, &r, select_options, edit_result}, args);
-}
-
-static assay_status train_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    return assay_train(ctx, j->a, j->b, j->options, j->result);
-}
-
-static PyObject *job_train(PyObject *module, PyObject *args) {
-    assay_train_options o = ASSAY_TRAIN_OPTIONS_INIT;
-    assay_train_result r = {0};
-    (void)module;
-    return run_usual(&(usual){train_work, &o, &r, train_options, train_result}, args);
-}
-
 typedef struct eval_options {
     const char *split;
 } eval_options;
 
-static assay_status eval_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    const eval_options *o = j->options;
-    return assay_eval(ctx, j->a, j->b, o->split, j->result);
-}
-
-static PyObject *job_eval(PyObject *module, PyObject *args) {
-    static const member takes[] = {M(eval_options, split, 's'), END};
-    eval_options o = {NULL};
-    assay_eval_result r = {0};
-    (void)module;
-    return run_usual(&(usual){eval_work, &o, &r, takes, eval_result}, args);
-}
+static const member eval_takes[] = {M(eval_options, split, 's'), END};
+USUAL(eval,
+      eval_options,
+      {0},
+      eval_takes,
+      assay_eval_result,
+      eval_result,
+      assay_eval(ctx, j->a, j->b, ((const eval_options *)j->options)->split, j->result))
 
 static assay_status onnx_work(assay_ctx *ctx, void *arg) {
     job_args *j = arg;
@@ -338,19 +336,14 @@ typedef struct split_result {
     int files;
 } split_result;
 
-static assay_status split_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    split_result *r = j->result;
-    return assay_beton_split(ctx, j->a, j->b, j->options, &r->files);
-}
-
-static PyObject *job_split(PyObject *module, PyObject *args) {
-    static const member gives[] = {M(split_result, files, 'i'), END};
-    assay_split_options o = ASSAY_SPLIT_OPTIONS_INIT;
-    split_result r = {0};
-    (void)module;
-    return run_usual(&(usual){split_work, &o, &r, split_options, gives}, args);
-}
+static const member split_gives[] = {M(split_result, files, 'i'), END};
+USUAL(split,
+      assay_split_options,
+      ASSAY_SPLIT_OPTIONS_INIT,
+      split_options,
+      split_result,
+      split_gives,
+      assay_beton_split(ctx, j->a, j->b, j->options, &((split_result *)j->result)->files))
 
 /* ---- several files into one ---- */
 
@@ -472,17 +465,13 @@ static PyObject *job_audit(PyObject *module, PyObject *args) {
     return out;
 }
 
-static assay_status plan_work(assay_ctx *ctx, void *arg) {
-    job_args *j = arg;
-    return assay_audit_dry_run(ctx, j->a, j->options, j->result);
-}
-
-static PyObject *job_audit_plan(PyObject *module, PyObject *args) {
-    assay_audit_options o = ASSAY_AUDIT_OPTIONS_INIT;
-    assay_audit_plan r = {0};
-    (void)module;
-    return run_usual(&(usual){plan_work, &o, &r, audit_options, audit_plan}, args);
-}
+USUAL(audit_plan,
+      assay_audit_options,
+      ASSAY_AUDIT_OPTIONS_INIT,
+      audit_options,
+      assay_audit_plan,
+      audit_plan,
+      assay_audit_dry_run(ctx, j->a, j->options, j->result))
 
 static assay_status why_work(assay_ctx *ctx, void *arg) {
     job_args *j = arg;

@@ -321,3 +321,20 @@ def test_memory_over_a_thousand_loops(beton, folder):
     gc.collect()
     assert rss() - before < 8 << 20
     assert threading.active_count() < 5 and len(os.listdir("/proc/self/task")) < 40
+
+
+def test_training_starts_from_weights(run, shapes, folder):
+    again = assay.train(shapes, folder / "on", model="mlp", epochs=1, seed=2, lr=1e-9,
+                        init=run[0] / "model.safetensors")
+    assert again.accuracy == pytest.approx(run[1].accuracy)
+    with pytest.raises(assay.NotFound):
+        assay.train(shapes, folder / "off", model="mlp", epochs=1, init=folder / "absent.safetensors")
+
+
+def test_a_text(folder):
+    text = folder / "plays.txt"
+    text.write_text("to be or not to be, that is the question\n" * 200)
+    done = assay.train(text, folder / "gpt", model="gpt-tiny", epochs=1, batch=4, tokens="char",
+                       settings={"context": 16})
+    assert done.train_tokens > done.test_tokens > 0 and done.bits_per_byte > 0
+    assert assay.evaluate(folder / "gpt", text).bits_per_byte > 0
