@@ -19,8 +19,8 @@ typedef struct assay_train_options {
     double momentum;   /**< Nesterov; negative: the recipe's */
     double weight_decay;    /**< negative: the recipe's */
     double label_smoothing; /**< negative: the recipe's */
-    const char *schedule; /**< "one-cycle", "cosine", "linear", "step", "constant"; NULL:
-                             the recipe's */
+    const char *schedule;   /**< a name of the setting "schedule"; NULL:
+                               the recipe's */
     int flip;      /**< mirror at random, and average over both when predicting: 1, 0, or
                         -1: only where the data bears it */
     int translate; /**< random shift up to so many pixels; -1: the recipe's */

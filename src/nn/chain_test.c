@@ -22,12 +22,10 @@ static nn_value
 linear(nn_graph *g, nn_value x, const char *name, int64_t in, int64_t out, bool decay) {
     nn_value v[3] = {x};
     char text[32];
-    strcpy(text, name);
-    strcat(text, ".weight");
+    (void)snprintf(text, sizeof text, "%s.weight", name);
     ok(nn_graph_param(g, text, (nn_shape){2, {out, in}}, NN_INIT_KAIMING_UNIFORM, true,
                       &v[1]));
-    strcpy(text, name);
-    strcat(text, ".bias");
+    (void)snprintf(text, sizeof text, "%s.bias", name);
     ok(nn_graph_param(g, text, (nn_shape){1, {out}}, NN_INIT_NORMAL_SMALL, decay, &v[2]));
     return op(g, "linear", v, 3, NULL, 0, 0);
 }

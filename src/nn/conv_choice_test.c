@@ -31,7 +31,7 @@ static const dn_conv_geometry small = {.n = 32,
 static void rig_open(rig *r, const char *kernels) {
     r->ctx = test_ctx(1);
     assert_ok(dn_engine_create(&r->engine, r->ctx));
-    strcpy(r->folder, "/tmp/assay-choice-XXXXXX");
+    (void)snprintf(r->folder, sizeof r->folder, "/tmp/assay-choice-XXXXXX");
     assert_non_null(mkdtemp(r->folder));
     snprintf(r->cache, sizeof r->cache, "%s/kernels.txt", r->folder);
     snprintf(r->run, sizeof r->run, "%s/run.txt", r->folder);

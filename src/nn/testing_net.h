@@ -50,8 +50,7 @@ conv_bn_relu(nn_graph *g, const char *name, nn_value x, int64_t in, int64_t out)
     nn_value v[5], y;
     char text[32];
     for (int i = 0; i < 5; i++) {
-        strcpy(text, name);
-        strcat(text, part[i]);
+        (void)snprintf(text, sizeof text, "%s%s", name, part[i]);
         if (i == 0)
             ok(nn_graph_param(g, text, (nn_shape){4, {out, in, 3, 3}},
                               NN_INIT_KAIMING_NORMAL, true, &v[i]));

@@ -127,14 +127,6 @@ ASSAY_MUST_CHECK assay_status train_subsets(assay_ctx *ctx,
                                             uint64_t seed,
                                             uint8_t *seen);
 
-/* Reads exclude.txt ("# assay-exclude 1 dataset=sha256:... rows=N", then row, split,
- * reason, score, id by tabs) and clears active[row] of its training rows; active is
- * [train rows]. INVALID when it belongs to another dataset. */
-ASSAY_MUST_CHECK assay_status train_exclude_load(assay_ctx *ctx,
-                                                 const char *path,
-                                                 const dataset *d,
-                                                 uint8_t *active);
-
 /* Clears active[row] for every training row that exclude.txt names; active is
  * [train_rows]. INVALID when the file was made for another dataset, FORMAT with its line.
  */
