@@ -317,6 +317,21 @@ class Data(Packed):
         self.assertIn("mlp", self.refused(2, "bench", "step", "--model=vgg").err)
         self.assertIn("no file", self.refused(2, "bench", "step", self.beton).err)
 
+    def test_bench_ops(self):
+        told = json.loads(self.good("bench", "ops", "mlp 32x10", "--json").out)
+        self.assertEqual([(r["op"], r["pass"], r["other"]) for r in told["rows"]],
+                         [("linear", p, "oneDNN")
+                          for p in ("forward", "backward-data", "backward-weights")])
+        for row in told["rows"]:
+            self.assertLess(row["error"], 1e-6)
+            self.assertGreater(min(row["own_ms"], row["other_ms"], row["own_gflops"]), 0)
+        told = json.loads(self.good("bench", "ops", "C256 @8", "--json").out)
+        self.assertEqual([r["op"] for r in told["rows"]], ["norm+relu"] * 2 + ["max_pool"] * 2)
+        for row in told["rows"]:
+            self.assertEqual((row["error"], row["other"]), (0, "plain C"))
+        self.assertIn("linear", self.good("bench", "ops", "mlp 32x10").out)
+        self.assertIn("fits the filter", self.refused(2, "bench", "ops", "nothing").err)
+
     def test_bench_attribute(self):
         for projector in ("sjlt", "kronecker"):
             told = json.loads(self.good("bench", "attribute", "--model=mlp-32-16", "--dim=256", "-j1",

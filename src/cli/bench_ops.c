@@ -6,13 +6,13 @@
 
 static void tell(text *t, const char *json) {
     json_view all = json_look(json), row = {0};
-    text_add(t, "%-8s %-21s %-17s %9s %8s %9s %8s\n", "op", "shape", "pass", "ours ms",
+    text_add(t, "%-13s %-21s %-17s %9s %8s %9s %8s\n", "op", "shape", "pass", "ours ms",
              "GFLOP/s", "other ms", "GFLOP/s");
     while (json_next(json_member(all, "rows"), &row, NULL)) {
         static const struct {
             const char *key;
             int width;
-        } words[] = {{"op", 8}, {"shape", 21}, {"pass", 17}};
+        } words[] = {{"op", 13}, {"shape", 21}, {"pass", 17}};
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
             text cell = {0};
             json_words(&cell, json_member(row, words[i].key));

@@ -4,12 +4,14 @@
 #include "base/cpu.h"
 #include "base/json.h"
 #include "base/options.h"
+#include "base/os.h"
 #include "nn/onednn.h"
 
 #include <assay/bench.h>
 #include <string.h>
 
-static assay_status (*const kinds[])(nn_bench *b) = {nn_bench_conv};
+static assay_status (*const kinds[])(nn_bench *b) = {nn_bench_conv, nn_bench_product,
+                                                     nn_bench_image};
 
 struct nn_bench {
     assay_ctx *ctx;
@@ -26,6 +28,24 @@ bool nn_bench_wants(const nn_bench *b, const char *op, const char *shape) {
     return !b->filter || strstr(op, b->filter) || strstr(shape, b->filter);
 }
 
+double nn_bench_time(void (*call)(void *arg), void *arg) {
+    enum { ROUNDS = 7, LEAST_NS = 10000000 };
+    double least = 0;
+    call(arg);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t began = os_thread_cpu_ns(), took;
+        int calls = 0;
+        do {
+            call(arg);
+            calls++;
+            took = os_thread_cpu_ns() - began;
+        } while (took < LEAST_NS);
+        double each = 1e-6 * (double)took / calls;
+        least = round == 0 || each < least ? each : least;
+    }
+    return least;
+}
+
 assay_status nn_bench_add(nn_bench *b, const nn_bench_row *row) {
     json_out *j = b->json;
     b->rows++;
@@ -35,11 +55,11 @@ assay_status nn_bench_add(nn_bench *b, const nn_bench_row *row) {
     json_kstr(j, "pass", row->pass);
     json_knum(j, "gflop", row->gflop);
     json_knum(j, "own_ms", row->own_ms);
-    if (row->own_ms > 0)
+    if (row->own_ms > 0 && row->gflop > 0)
         json_knum(j, "own_gflops", row->gflop / row->own_ms * 1e3);
     json_kstr(j, "other", row->other);
     json_knum(j, "other_ms", row->other_ms);
-    if (row->other_ms > 0)
+    if (row->other_ms > 0 && row->gflop > 0)
         json_knum(j, "other_gflops", row->gflop / row->other_ms * 1e3);
     if (row->error >= 0)
         json_knum(j, "error", row->error);
@@ -74,9 +94,15 @@ assay_bench_ops(assay_ctx *ctx, const assay_bench_ops_options *options, char **j
     json_obj_end(&j);
     buf_str(&text, "\n");
     ASSAY_TRY(buf_check(&text));
-    if (b.rows == 0)
-        ASSAY_FAIL(ASSAY_E_NOTFOUND, "no op to measure here%s%s",
-                   o.filter ? " fits the filter " : "", o.filter ? o.filter : "");
+    if (b.rows == 0) {
+        (void)err_set(ASSAY_E_NOTFOUND, "no op to measure here%s%s",
+                      o.filter ? " fits the filter " : "", o.filter ? o.filter : "");
+        err_help(
+            "give part of an op's name (conv2d, linear, norm+relu, max_pool) or of a "
+            "shape, or nothing for all");
+        status = ASSAY_E_NOTFOUND;
+        goto done;
+    }
     ASSAY_TRY(mem_strdup(ctx, json, text.data));
 done:
     dn_leave(before);
