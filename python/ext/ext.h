@@ -145,6 +145,13 @@ typedef struct borrowed {
 int borrow(borrowed *b, PyObject *object, bool dense, const char *what);
 void borrow_end(borrowed *b);
 
+/* ---- batch.c ---- */
+
+/* A batch of a loader's; takes `kept`, also on failure. Names: a tuple, one an output. */
+PyObject *
+batch_new(context *c, PyObject *names, const assay_batch *from, assay_kept *kept);
+int batch_make(PyObject *module, ext_state *state);
+
 /* ---- loader.c, writer.c, reader.c, model.c, jobs.c ---- */
 
 int loader_make(PyObject *module, ext_state *state);

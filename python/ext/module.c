@@ -39,9 +39,9 @@ PyMODINIT_FUNC PyInit__assay(void) {
     PyObject *module = PyModule_Create(&definition);
     ext_state *s = module ? PyModule_GetState(module) : NULL;
     if (!module || errors_make(module, s) < 0 || context_make(module, s) < 0 ||
-        array_make(module, s) < 0 || loader_make(module, s) < 0 ||
-        writer_make(module, s) < 0 || reader_make(module, s) < 0 ||
-        model_make(module, s) < 0 ||
+        array_make(module, s) < 0 || batch_make(module, s) < 0 ||
+        loader_make(module, s) < 0 || writer_make(module, s) < 0 ||
+        reader_make(module, s) < 0 || model_make(module, s) < 0 ||
         PyModule_AddStringConstant(module, "version", assay_version()) < 0)
         Py_CLEAR(module);
     return module;
