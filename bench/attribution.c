@@ -7,7 +7,7 @@
  */
 #include <assay/assay.h>
 
-#include "attribute/attribute.h"
+#include "attribute/trak/attribute.h"
 #include "base/os.h"
 #include "base/rng.h"
 

@@ -2,7 +2,7 @@
  * random data that stays where it is. */
 #include <assay/bench.h>
 
-#include "attribute/projector.h"
+#include "attribute/gradient/projector.h"
 #include "base/json.h"
 #include "base/options.h"
 #include "base/os.h"

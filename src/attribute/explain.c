@@ -2,8 +2,8 @@
  * target the rows that help and harm it most. */
 #include <assay/attribute.h>
 
-#include "attribute/lab.h"
 #include "attribute/method.h"
+#include "attribute/study/lab.h"
 
 #include "base/json.h"
 #include "base/options.h"
@@ -122,7 +122,10 @@ static assay_status score(explain *e) {
     ASSAY_TRY(mem_new(e->ctx, &e->sum.weight, s->n_rows, sizeof(float)));
     progress_begin(e->ctx, e->method->name, e->o.models, "models");
     for (int m = 0; m < e->o.models; m++) {
-        const att_member member = {s, &e->runs[m], e->params[m]};
+        const att_member member = {.study = s,
+                                   .run = &e->runs[m],
+                                   .seed = e->runs[m].seed,
+                                   .params = e->params[m]};
         ASSAY_TRY_AT(e->method->score(&e->sum, &member, &e->settings), "%s",
                      e->method->name);
         progress_add(e->ctx, 1);

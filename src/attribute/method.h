@@ -4,13 +4,16 @@
 #ifndef ATTRIBUTE_METHOD_H
 #define ATTRIBUTE_METHOD_H
 
-#include "attribute/study.h"
+#include "attribute/study/study.h"
 
-/* A model to attribute by: a run of the study that has been trained. */
+/* A model to attribute by: a run of the study that has been trained, or a checkpoint. */
 typedef struct att_member {
     const att_study *study;
-    const att_run *run;
-    float *params; /* where the run ended; not changed */
+    const att_run *run; /* how it came about, to do it again; NULL: not known, and
+                           methods that want it say so */
+    uint64_t seed;      /* draws its projections */
+    float *params;      /* where the run ended; not changed */
+    float *buffers; /* running statistics beside them; NULL where the graph has none */
 } att_member;
 
 /* What the methods can be told. Each reads what concerns it. */
@@ -19,7 +22,7 @@ typedef struct att_settings {
     double ridge;   /* over the mean diagonal of the kernel */
     double from;    /* share of the run, at its beginning, that replay leaves out */
     int dim;        /* of projections */
-    const char *projector; /* one of attribute/projectors */
+    const char *projector; /* one of attribute/gradient/projectors */
 } att_settings;
 #define ATT_SETTINGS_INIT                                                                \
     { .damping = 1, .ridge = 1, .from = .25, .dim = 4096, .projector = "sjlt" }

@@ -6,7 +6,7 @@
 
 #include <assay/audit.h>
 
-#include "attribute/attribute.h"
+#include "attribute/trak/attribute.h"
 #include "detect/detect.h"
 
 enum { AUDIT_CAUSES = 20 };

@@ -1,7 +1,7 @@
 /* Making of frames: shrinking, norms, the vectors, the sketches. */
 #include "detect/frame.h"
 
-#include "attribute/linalg.h"
+#include "attribute/algebra/linalg.h"
 #include "base/pool.h"
 #include "simd/simd.h"
 

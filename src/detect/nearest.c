@@ -4,7 +4,7 @@
  * depend on rounding. */
 #include "detect/nearest.h"
 
-#include "attribute/linalg.h"
+#include "attribute/algebra/linalg.h"
 #include "base/hash.h"
 #include "base/pool.h"
 #include "simd/simd.h"

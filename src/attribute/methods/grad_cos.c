@@ -1,6 +1,6 @@
 /* grad-cos: the cosine of the two margins' gradients, weighed as grad-dot is. Long
  * gradients, of rows that lie far out, count for no more than others. */
-#include "attribute/kernel.h"
+#include "attribute/influence/kernel.h"
 
 #include <math.h>
 

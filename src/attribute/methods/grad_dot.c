@@ -1,6 +1,6 @@
 /* grad-dot: the scalar product of the two margins' gradients, weighed with the row's 1 -
  * p so that it is the loss's step that counts. The simplest influence there is. */
-#include "attribute/kernel.h"
+#include "attribute/influence/kernel.h"
 
 static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
     assay_status status = ASSAY_OK;

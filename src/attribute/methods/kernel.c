@@ -3,9 +3,9 @@
  *     tau = (K + lambda I)^-1 G g_t,   lambda = ridge times the mean diagonal of K,
  * times the mean over models of q = 1 - p, as in TRAK (Park et al. 2023, section 3). For
  * rows up to some 20,000: K is held in f64. */
-#include "attribute/kernel.h"
+#include "attribute/influence/kernel.h"
 
-#include "attribute/linalg.h"
+#include "attribute/algebra/linalg.h"
 
 #include <math.h>
 

@@ -1,6 +1,7 @@
-/* replay: the exact derivative through the training run (attribute/replay.h). One of it
- * costs about a training per target; ensembles of it are the best that is known. */
-#include "attribute/replay.h"
+/* replay: the exact derivative through the training run (attribute/influence/replay.h).
+ * One of it costs about a training per target; ensembles of it are the best that is
+ * known. */
+#include "attribute/influence/replay.h"
 
 static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
     return att_replay(sum->scores, m, o->from);

@@ -1,9 +1,9 @@
 /* repsim: the cosine of two examples' penultimate representations, with the sign of
  * whether they share a label. Sees which rows look alike to the model, not what training
  * on them does; the baseline that is nearly free. */
-#include "attribute/capture.h"
+#include "attribute/gradient/capture.h"
 
-#include "attribute/matmul.h"
+#include "attribute/algebra/matmul.h"
 #include "simd/simd.h"
 
 #include <math.h>

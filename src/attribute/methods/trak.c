@@ -1,7 +1,7 @@
 /* trak: Park et al. 2023. Margin gradients, projected; ridge regression of the target's
  * on the rows'; times the mean over models of q = 1 - p. The ridge, relative to the mean
  * diagonal of the kernel, matters more than anything else there is to set. */
-#include "attribute/project.h"
+#include "attribute/gradient/project.h"
 
 static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
     assay_status status = ASSAY_OK;

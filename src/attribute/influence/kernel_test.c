@@ -1,0 +1,227 @@
+/* Kernels made from factors against scalar products of whole gradients; the dual solution
+ * against the primal one. */
+#include "attribute/influence/kernel.h"
+
+#include "attribute/algebra/linalg.h"
+#include "attribute/study/testing.h"
+
+#include <math.h>
+
+static const att_recipe recipe = {
+    .epochs = 2, .batch = LITTLE_BATCH, .rate = .02, .momentum = .9, .hold = .5};
+
+/* Margin gradients of the study's rows, one by one: [rows, parameters]. */
+static float *gradients(const little *x) {
+    assay_ctx *ctx = x->study.ctx;
+    size_t floats = nn_graph_param_floats(x->model.graph), rows = x->toy->n;
+    float *g = calloc(rows * floats, sizeof *g), one = 1;
+    nn_weights weights = {.params = x->params};
+    nn_exec *exec;
+    const nn_exec_options o = {.mode = NN_TRAIN,
+                               .batch = 1,
+                               .target = x->model.margin,
+                               .dtype = ASSAY_F32,
+                               .shards = 1};
+    assert_non_null(g);
+    assert_ok(nn_exec_create(&exec, ctx, x->model.graph, &weights, &o));
+    for (uint32_t i = 0; i < rows; i++) {
+        att_feed(&x->study, exec, &i, 1);
+        assert_ok(nn_exec_forward(exec, 1));
+        assert_ok(nn_exec_backward(exec, &one));
+        memcpy(g + i * floats, nn_exec_grads(exec), floats * sizeof *g);
+    }
+    nn_exec_destroy(exec);
+    return g;
+}
+
+static double dot(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static void kernel_is_of_gradients(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(2);
+    little *x = little_make(ctx, NULL, &recipe);
+    const att_member m = little_member(x);
+    size_t floats = nn_graph_param_floats(x->model.graph), rows = x->toy->n;
+    float *g = gradients(x), *k = calloc(rows * rows, sizeof *k);
+    float *diagonal = calloc(rows, sizeof *diagonal);
+    att_layers layers;
+    assert_ok(att_capture_study(&layers, &m));
+    assert_int_equal(layers.count, 3);
+    assert_ok(att_kernel(k, &layers, rows, 0, rows));
+    att_kernel_diagonal(diagonal, &layers);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < rows; j++) {
+            double want = dot(g + i * floats, g + j * floats, floats);
+            double scale = sqrt((double)diagonal[i] * (double)diagonal[j]);
+            assert_true(fabs((double)k[i * rows + j] - want) < 1e-5 * scale);
+        }
+        assert_true(fabsf(diagonal[i] - k[i * rows + i]) <= 1e-5f * diagonal[i]);
+    }
+    att_layers_free(&layers);
+    free(diagonal);
+    free(k);
+    free(g);
+    little_free(x);
+    assay_ctx_destroy(ctx);
+}
+
+/* The sum over classes of what Gauss-Newton's passes hand out is p's covariance, pulled
+ * back: here at the logits, where it is diag(p) - p p'. */
+static void gauss_newton_at_the_logits(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    little *x = little_make(ctx, NULL, &recipe);
+    const att_member m = little_member(x);
+    att_layers layers;
+    assert_ok(att_capture(&layers, &m, x->toy->rows, 5, ATT_GAUSSNEWTON));
+    const att_layer *last = &layers.layer[layers.count - 1];
+    assert_int_equal(layers.passes, TOY_CLASSES);
+    for (size_t i = 0; i < 5; i++) {
+        double c[TOY_CLASSES][TOY_CLASSES] = {{0}}, trace = 0, off = 0;
+        for (size_t pass = 0; pass < TOY_CLASSES; pass++) {
+            const float *d = last->d + (pass * 5 + i) * last->out;
+            for (int j = 0; j < TOY_CLASSES; j++)
+                for (int k = 0; k < TOY_CLASSES; k++)
+                    c[j][k] += (double)d[j] * (double)d[k];
+        }
+        for (int j = 0; j < TOY_CLASSES; j++) {
+            double row = 0;
+            for (int k = 0; k < TOY_CLASSES; k++)
+                row += c[j][k];
+            assert_true(fabs(row) < 1e-6); /* (diag(p) - p p') 1 = 0 */
+            trace += c[j][j];
+            off += c[j][(j + 1) % TOY_CLASSES];
+        }
+        assert_true(trace > 0.01 && trace < 1 && off < 0);
+        /* the label's entry is p (1 - p), with 1 - p = q */
+        double q = (double)layers.q[i];
+        int label = x->toy->labels[i];
+        assert_true(fabs(c[label][label] - q * (1 - q)) < 1e-5);
+    }
+    att_layers_free(&layers);
+    little_free(x);
+    assay_ctx_destroy(ctx);
+}
+
+/* (K + l)^-1 G g_t = G (G'G + l)^-1 g_t */
+static void dual_equals_primal(void **state) {
+    (void)state;
+    enum { N = 6, P = 4, T = 2 };
+    assay_ctx *ctx = test_ctx(1);
+    float g[(N + T) * P], k[N * (N + T)], scores[N * T] = {0};
+    double inside[P * P] = {0}, trace = 0;
+    for (int i = 0; i < (N + T) * P; i++) {
+        rng r = rng_at(5, RNG_TEST, 0, (uint64_t)i);
+        g[i] = (float)rng_normal(&r);
+    }
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N + T; j++)
+            k[i * (N + T) + j] = (float)dot(g + i * P, g + j * P, P);
+    assert_ok(att_dual_add(scores, ctx, k, N, T, .5, P));
+    for (int i = 0; i < N; i++)
+        for (int a = 0; a < P; a++)
+            for (int b = 0; b < P; b++)
+                inside[a * P + b] += (double)g[i * P + a] * (double)g[i * P + b];
+    for (int a = 0; a < P; a++)
+        trace += inside[a * P + a];
+    for (int a = 0; a < P; a++)
+        inside[a * P + a] += .5 * trace / P;
+    assert_ok(la_cholesky(P, inside));
+    for (int t = 0; t < T; t++) {
+        double v[P];
+        for (int a = 0; a < P; a++)
+            v[a] = (double)g[(N + t) * P + a];
+        assert_ok(la_cholesky_solve(P, inside, 1, v));
+        for (int i = 0; i < N; i++) {
+            double want = 0;
+            for (int a = 0; a < P; a++)
+                want += (double)g[i * P + a] * v[a];
+            assert_true(fabs((double)scores[i * T + t] - want) < 1e-5);
+        }
+    }
+    assay_ctx_destroy(ctx);
+}
+
+static void bad_kernels_are_refused(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    float k[2 * 3] = {1, 1, 1, 1, 1, 1}, scores[2] = {0};
+    assert_fails(ASSAY_E_NUMERIC, att_dual_add(scores, ctx, k, 2, 1, 0, 2));
+    assert_non_null(strstr(assay_last_error()->help, "ridge"));
+    k[0] = NAN;
+    assert_fails(ASSAY_E_NUMERIC, att_dual_add(scores, ctx, k, 2, 1, 1, 2));
+    assay_ctx_destroy(ctx);
+}
+
+/* Every method: finite scores, the same at any number of threads, and not all nought. */
+static void methods_do_not_depend_on_threads(void **state) {
+    (void)state;
+    const att_settings settings = ATT_SETTINGS_INIT;
+    enum { CELLS = LITTLE_ROWS * LITTLE_TARGETS };
+    for (size_t i = 0; i < att_method_count(); i++) {
+        static float scores[2][CELLS], weight[2][LITTLE_ROWS], out[2][CELLS];
+        const att_method *method = att_method_at(i);
+        for (int run = 0; run < 2; run++) {
+            assay_ctx *ctx = test_ctx(run + 1);
+            little *x = little_make(ctx, NULL, &recipe);
+            const att_member m = little_member(x);
+            att_sum sum = {scores[run], weight[run]};
+            memset(scores[run], 0, sizeof scores[run]);
+            memset(weight[run], 0, sizeof weight[run]);
+            assert_ok(method->score(&sum, &m, &settings));
+            assert_ok(
+                att_sum_finish(out[run], &sum, method, 1, LITTLE_ROWS, LITTLE_TARGETS));
+            little_free(x);
+            assay_ctx_destroy(ctx);
+        }
+        double size = dot(out[0], out[0], CELLS);
+        if (memcmp(out[0], out[1], sizeof out[0]) != 0 || !(size > 0))
+            fail_msg("method %s", method->name);
+    }
+}
+
+static void scores_are_never_silently_nan(void **state) {
+    (void)state;
+    float scores[2] = {1, NAN}, out[2];
+    const att_sum sum = {scores, NULL};
+    const att_method method = {.name = "broken"};
+    assert_fails(ASSAY_E_NUMERIC, att_sum_finish(out, &sum, &method, 1, 2, 1));
+    assert_non_null(strstr(assay_last_error()->where, "row 1"));
+}
+
+static void other_layers_are_refused(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    little *x = little_make(ctx, NULL, &recipe);
+    zoo_model mlp = x->model;
+    const zoo_config config = x->model.config;
+    assert_ok(zoo_build(&x->model, ctx, "cnn", &config));
+    nn_weights weights;
+    assert_ok(nn_weights_create(&weights, ctx, x->model.graph, 1));
+    att_member m = {&x->study, &x->run, weights.params};
+    att_layers layers;
+    assert_fails(ASSAY_E_UNSUPPORTED, att_capture_study(&layers, &m));
+    nn_weights_destroy(&weights, ctx);
+    zoo_destroy(&x->model);
+    x->model = mlp;
+    little_free(x);
+    assay_ctx_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kernel_is_of_gradients),
+        cmocka_unit_test(gauss_newton_at_the_logits),
+        cmocka_unit_test(dual_equals_primal),
+        cmocka_unit_test(bad_kernels_are_refused),
+        cmocka_unit_test(methods_do_not_depend_on_threads),
+        cmocka_unit_test(scores_are_never_silently_nan),
+        cmocka_unit_test(other_layers_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

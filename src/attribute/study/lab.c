@@ -1,0 +1,116 @@
+/* Opens the data of a study into a temporary folder and fixes rows, targets and model. */
+#include "attribute/study/lab.h"
+
+#include "train/run_dir.h"
+
+#include "base/os.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static assay_status work_make(att_lab *lab) {
+    const char *base = getenv("TMPDIR");
+    assay_status status =
+        dir_path(&lab->work, lab->ctx, base && *base ? base : "/tmp", "assay-lab-XXXXXX");
+    if (status != ASSAY_OK)
+        return status;
+    if (!mkdtemp(lab->work)) {
+        (void)err_set(ASSAY_E_INVALID, "can't make a folder for work files");
+        err_where("%s", lab->work);
+        err_help("point TMPDIR to a folder that can be written to");
+        mem_free(lab->ctx, lab->work);
+        lab->work = NULL;
+        return ASSAY_E_INVALID;
+    }
+    return ASSAY_OK;
+}
+
+static assay_status data_open(att_lab *lab, const char *source) {
+    assay_status status = ASSAY_OK;
+    const att_protocol *p = lab->protocol;
+    char *packed = NULL, *pixels = NULL;
+    /* all of it: a limit would thin the rows out, and the first ones are wanted */
+    const assay_pack_options pack = ASSAY_PACK_OPTIONS_INIT;
+    ASSAY_TRY(dir_path(&packed, lab->ctx, lab->work, "data.beton"));
+    ASSAY_TRY(dir_path(&pixels, lab->ctx, lab->work, "pixels.npy"));
+    ASSAY_TRY(dataset_open_any(&lab->data, lab->ctx, source, packed, &pack));
+    uint64_t train = dataset_train_rows(lab->data), rows = dataset_rows(lab->data);
+    lab->n_rows = p->rows ? p->rows : (size_t)train;
+    lab->size = p->size ? p->size : train_size_for(lab->data);
+    if (train < lab->n_rows || rows - train < p->targets) {
+        (void)err_set(ASSAY_E_SHAPE,
+                      "protocol %s wants %zu training and %zu test rows; there are %llu "
+                      "and %llu",
+                      p->name, p->rows, p->targets, (unsigned long long)train,
+                      (unsigned long long)(rows - train));
+        ASSAY_TRY_AT(ASSAY_E_SHAPE, "%s", source);
+    }
+    ASSAY_TRY(dataset_pixels(lab->data, lab->ctx, lab->size, dataset_channels(lab->data),
+                             pixels, &lab->pixels));
+    ASSAY_TRY(mem_new(lab->ctx, &lab->labels, (size_t)rows, sizeof *lab->labels));
+    for (uint64_t i = 0; i < rows; i++)
+        lab->labels[i] = dataset_label(lab->data, i);
+    ASSAY_TRY(mem_new(lab->ctx, &lab->rows, lab->n_rows, sizeof *lab->rows));
+    ASSAY_TRY(mem_new(lab->ctx, &lab->targets, p->targets, sizeof *lab->targets));
+    for (size_t i = 0; i < lab->n_rows; i++)
+        lab->rows[i] = (uint32_t)i;
+    for (size_t i = 0; i < p->targets; i++)
+        lab->targets[i] = (uint32_t)(train + i);
+done:
+    mem_free(lab->ctx, packed);
+    mem_free(lab->ctx, pixels);
+    return status;
+}
+
+assay_status att_lab_open(att_lab *out,
+                          assay_ctx *ctx,
+                          const char *source,
+                          const att_protocol *protocol) {
+    assay_status status = ASSAY_OK;
+    *out = (att_lab){.ctx = ctx, .protocol = protocol};
+    ASSAY_TRY(work_make(out));
+    ASSAY_TRY(data_open(out, source));
+    out->card = (model_card){.size = out->size,
+                             .channels = dataset_channels(out->data),
+                             .classes = dataset_classes(out->data)};
+    memcpy(out->card.dataset_sha256, dataset_sha256(out->data), 65);
+    dataset_statistics(&out->pixels, out->n_rows, out->card.mean, out->card.std);
+    const zoo_config config = {.classes = out->card.classes,
+                               .channels = out->card.channels,
+                               .height = out->size,
+                               .width = out->size};
+    ASSAY_TRY(zoo_build(&out->model, ctx, protocol->model, &config));
+    out->train =
+        (train_data){.pixels = &out->pixels, .labels = out->labels, .card = &out->card};
+    out->study = (att_study){.ctx = ctx,
+                             .data = &out->train,
+                             .model = &out->model,
+                             .recipe = protocol->recipe,
+                             .rows = out->rows,
+                             .n_rows = out->n_rows,
+                             .targets = out->targets,
+                             .n_targets = protocol->targets};
+done:
+    if (status != ASSAY_OK)
+        att_lab_close(out);
+    return status;
+}
+
+void att_lab_close(att_lab *lab) {
+    if (!lab->ctx)
+        return;
+    err_record record; /* cleaning up must not hide why we are here */
+    err_save(&record);
+    zoo_destroy(&lab->model);
+    mem_free(lab->ctx, lab->labels);
+    mem_free(lab->ctx, lab->rows);
+    mem_free(lab->ctx, lab->targets);
+    npy_close(&lab->pixels);
+    dataset_close(lab->data);
+    if (lab->work && os_remove_tree(lab->work) != ASSAY_OK)
+        log_line(lab->ctx, ASSAY_LOG_WARN, "work files are left in %s", lab->work);
+    mem_free(lab->ctx, lab->work);
+    err_restore(&record);
+    *lab = (att_lab){0};
+}
