@@ -203,7 +203,7 @@ static void other_layers_are_refused(void **state) {
     assert_ok(zoo_build(&x->model, ctx, "cnn", &config));
     nn_weights weights;
     assert_ok(nn_weights_create(&weights, ctx, x->model.graph, 1));
-    att_member m = {&x->study, &x->run, weights.params};
+    att_member m = {.study = &x->study, .run = &x->run, .params = weights.params};
     att_layers layers;
     assert_fails(ASSAY_E_UNSUPPORTED, att_capture_study(&layers, &m));
     nn_weights_destroy(&weights, ctx);
