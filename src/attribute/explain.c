@@ -132,8 +132,8 @@ static assay_status score(explain *e) {
     }
     progress_end(e->ctx);
     e->scores = e->sum.scores; /* in place */
-    ASSAY_TRY(att_sum_finish(e->scores, &e->sum, e->method, e->o.models, s->n_rows,
-                             s->n_targets));
+    ASSAY_TRY(att_sum_finish(e->scores, e->ctx, &e->sum, e->method, &e->settings,
+                             e->o.models, s->n_rows, s->n_targets));
     if (e->o.scores) {
         const int64_t dim[] = {(int64_t)s->n_rows, (int64_t)s->n_targets};
         ASSAY_TRY(npy_put(e->ctx, e->o.scores, ASSAY_F32, 2, dim, e->scores));

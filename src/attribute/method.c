@@ -2,6 +2,7 @@
 #include "attribute/method.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define X(name) extern const att_method assay_attribution_##name;
@@ -29,15 +30,43 @@ const att_method *att_method_find(const char *name) {
     return NULL;
 }
 
+static int ascending(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* sign(x) max(|x| - c, 0), c the quantile of a target's |x| (Park et al. 2023, section
+ * 3.2, with the threshold relative to the target's own scores). */
+static assay_status
+soften(float *scores, assay_ctx *ctx, double quantile, size_t n_rows, size_t n_targets) {
+    float *size = NULL;
+    assay_status status = mem_new(ctx, &size, n_rows, sizeof *size);
+    for (size_t t = 0; status == ASSAY_OK && t < n_targets; t++) {
+        for (size_t i = 0; i < n_rows; i++)
+            size[i] = fabsf(scores[i * n_targets + t]);
+        qsort(size, n_rows, sizeof *size, ascending);
+        float cut = size[(size_t)(quantile * (double)(n_rows - 1))];
+        for (size_t i = 0; i < n_rows; i++) {
+            float *x = &scores[i * n_targets + t];
+            *x = fabsf(*x) <= cut ? 0 : *x > 0 ? *x - cut : *x + cut;
+        }
+    }
+    mem_free(ctx, size);
+    return status;
+}
+
 assay_status att_sum_finish(float *out,
+                            assay_ctx *ctx,
                             const att_sum *sum,
                             const att_method *method,
+                            const att_settings *settings,
                             int members,
                             size_t n_rows,
                             size_t n_targets) {
     float scale = 1 / (float)members;
+    bool weighs = method->weighs && !settings->unweighed;
     for (size_t i = 0; i < n_rows; i++) {
-        float weight = method->weighs ? scale * sum->weight[i] : 1.0f;
+        float weight = weighs ? scale * sum->weight[i] : 1.0f;
         for (size_t t = 0; t < n_targets; t++) {
             float x = sum->scores[i * n_targets + t] * scale * weight;
             if (!isfinite(x)) {
@@ -49,5 +78,7 @@ assay_status att_sum_finish(float *out,
             out[i * n_targets + t] = x;
         }
     }
+    if (settings->threshold > 0)
+        return soften(out, ctx, settings->threshold, n_rows, n_targets);
     return ASSAY_OK;
 }

@@ -23,6 +23,11 @@ typedef struct att_settings {
     double from;    /* share of the run, at its beginning, that replay leaves out */
     int dim;        /* of projections */
     const char *projector; /* one of attribute/gradient/projectors */
+    bool unweighed;        /* methods that weigh leave it */
+    double threshold; /* soft: this quantile of a target's |scores| is taken away from all
+                         of them, down to nought; 0: nothing is */
+    bool traker; /* trak as its authors' code computes it, for comparison: the ridge is
+                    absolute, and each model's inverse goes over its mean element */
 } att_settings;
 #define ATT_SETTINGS_INIT                                                                \
     { .damping = 1, .ridge = 1, .from = .25, .dim = 4096, .projector = "sjlt" }
@@ -34,9 +39,13 @@ typedef struct att_sum {
     float *weight; /* [n_rows], added to; methods that do not weigh leave it alone */
 } att_sum;
 
+/* Settings that a method reads, of those that can be chosen on fit subsets. */
+enum { ATT_READS_RIDGE = 1, ATT_READS_DAMPING = 2 };
+
 typedef struct att_method {
     const char *name, *summary;
     bool weighs;
+    unsigned reads;
     /* Adds one member's scores. SHAPE, UNSUPPORTED (an op it can't treat), NUMERIC,
      * NOMEM, CANCELLED. Uses the context's threads; bytes do not depend on how many. */
     assay_status (*score)(att_sum *sum, const att_member *m, const att_settings *o);
@@ -46,11 +55,13 @@ size_t att_method_count(void);
 const att_method *att_method_at(size_t i);
 const att_method *att_method_find(const char *name); /* NULL if there is none */
 
-/** The ensemble's scores from its sums: out [n_rows, n_targets].
- *  @errors NUMERIC if one is not finite: scores are never silently NaN */
+/** The ensemble's scores from its sums: out [n_rows, n_targets], which may be the sum's.
+ *  @errors NUMERIC if one is not finite: scores are never silently NaN; NOMEM */
 ASSAY_MUST_CHECK assay_status att_sum_finish(float *out,
+                                             assay_ctx *ctx,
                                              const att_sum *sum,
                                              const att_method *method,
+                                             const att_settings *settings,
                                              int members,
                                              size_t n_rows,
                                              size_t n_targets);

@@ -1,9 +1,6 @@
-/* Batches of examples through capture and a projector; ridge regression on what comes. */
+/* Batches of examples through capture and a projector. */
 #include "attribute/gradient/project.h"
 
-#include "attribute/algebra/linalg.h"
-#include "attribute/algebra/matmul.h"
-#include "attribute/influence/kernel.h"
 #include "base/pool.h"
 #include "simd/simd.h"
 
@@ -126,6 +123,7 @@ assay_status att_project_study(att_features *out,
         job.ones[i] = 1;
     ASSAY_TRY(projection_make(&job, projector, dim));
     out->dim = job.projection.dim;
+    out->floats = nn_graph_param_floats(s->model->graph);
     ASSAY_TRY(mem_new(s->ctx, &out->phi, n * (size_t)out->dim, sizeof *out->phi));
     ASSAY_TRY(mem_new(s->ctx, &out->q, n, sizeof *out->q));
     ASSAY_TRY(mem_new(s->ctx, &job.worker, workers, sizeof *job.worker));
@@ -150,63 +148,4 @@ void att_features_free(att_features *x) {
     mem_free(x->ctx, x->phi);
     mem_free(x->ctx, x->q);
     *x = (att_features){0};
-}
-
-/* ---- ridge regression ---- */
-
-static assay_status
-dual(float *scores, const att_features *x, size_t n, size_t targets, double ridge) {
-    assay_status status = ASSAY_OK;
-    size_t dim = (size_t)x->dim;
-    float *k = NULL;
-    ASSAY_TRY(mem_new(x->ctx, &k, n * (n + targets), sizeof *k));
-    ASSAY_TRY(mat_mul_nt(x->ctx, k, x->phi, x->phi, n, n + targets, dim));
-    ASSAY_TRY(att_dual_add(scores, x->ctx, k, n, targets, ridge, dim));
-done:
-    mem_free(x->ctx, k);
-    return status;
-}
-
-static assay_status
-primal(float *scores, const att_features *x, size_t n, size_t targets, double ridge) {
-    assay_status status = ASSAY_OK;
-    size_t dim = (size_t)x->dim;
-    double *gram = NULL, *right = NULL, trace = 0;
-    float *scratch = NULL, *psi = NULL, *part = NULL;
-    ASSAY_TRY(la_self_check());
-    ASSAY_TRY(mem_new(x->ctx, &gram, dim * dim, sizeof *gram));
-    ASSAY_TRY(mem_new(x->ctx, &scratch, dim * dim, sizeof *scratch));
-    ASSAY_TRY(mem_new(x->ctx, &right, targets * dim, sizeof *right));
-    ASSAY_TRY(mem_new(x->ctx, &psi, targets * dim, sizeof *psi));
-    ASSAY_TRY(mem_new(x->ctx, &part, n * targets, sizeof *part));
-    la_gram((int64_t)n, x->dim, x->phi, x->dim, scratch, gram);
-    for (size_t i = 0; i < dim; i++)
-        trace += gram[i * dim + i];
-    for (size_t i = 0; i < dim; i++) /* no gradient at all: scores are nought */
-        gram[i * dim + i] += trace > 0 ? ridge * trace / (double)dim : 1;
-    status = la_cholesky(x->dim, gram);
-    if (status == ASSAY_E_NUMERIC)
-        err_help("give a ridge above 0");
-    ASSAY_TRY(status);
-    for (size_t i = 0; i < targets * dim; i++)
-        right[i] = (double)x->phi[n * dim + i];
-    ASSAY_TRY(la_cholesky_solve(x->dim, gram, (int64_t)targets, right));
-    for (size_t i = 0; i < targets * dim; i++)
-        psi[i] = (float)right[i];
-    ASSAY_TRY(mat_mul_nt(x->ctx, part, x->phi, psi, n, targets, dim));
-    for (size_t i = 0; i < n * targets; i++)
-        scores[i] += part[i];
-done:
-    mem_free(x->ctx, gram);
-    mem_free(x->ctx, scratch);
-    mem_free(x->ctx, right);
-    mem_free(x->ctx, psi);
-    mem_free(x->ctx, part);
-    return status;
-}
-
-assay_status att_ridge_add(
-    float *scores, const att_features *x, size_t n, size_t targets, double ridge) {
-    return (size_t)x->dim > n ? dual(scores, x, n, targets, ridge)
-                              : primal(scores, x, n, targets, ridge);
 }

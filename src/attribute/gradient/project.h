@@ -9,8 +9,9 @@ typedef struct att_features {
     assay_ctx *ctx;
     size_t rows; /* training rows, then targets */
     int dim;
-    float *phi; /* [rows, dim] */
-    float *q;   /* [rows] 1 - p of the label */
+    size_t floats; /* of a gradient, before it was projected */
+    float *phi;    /* [rows, dim] */
+    float *q;      /* [rows] 1 - p of the label */
 } att_features;
 
 /** Margin gradients of a member's model on the study's rows and targets, projected; the
@@ -22,11 +23,5 @@ ASSAY_MUST_CHECK assay_status att_project_study(att_features *out,
                                                 const char *projector,
                                                 int dim);
 void att_features_free(att_features *x); /* accepts a zeroed one */
-
-/** scores [n, targets] += Phi (Phi'Phi + lambda I)^-1 phi_t, lambda = ridge times the
- * mean diagonal of Phi'Phi; solved in the smaller of rows and dimensions.
- *  @errors NUMERIC, NOMEM, CANCELLED   @threads uses the context's */
-ASSAY_MUST_CHECK assay_status att_ridge_add(
-    float *scores, const att_features *x, size_t n, size_t targets, double ridge);
 
 #endif

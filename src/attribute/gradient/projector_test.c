@@ -174,29 +174,6 @@ static void and_of_convolutions(void **state) {
     come_near(&def);
 }
 
-/* The smaller system is solved, and it makes no difference which. */
-static void primal_and_dual_agree(void **state) {
-    (void)state;
-    enum { N = 20, T = 3, D = 21 };
-    assay_ctx *ctx = test_ctx(1);
-    float phi[(N + T) * D], wide[(N + T) * D], a[N * T] = {0}, b[N * T] = {0};
-    for (int i = 0; i < (N + T) * D; i++) {
-        rng r = rng_at(6, RNG_TEST, 0, (uint64_t)i);
-        phi[i] = i % D < D - 2 ? (float)rng_normal(&r) : 0;
-    }
-    /* 21 dimensions of 20 rows: the dual; the first 19 hold everything: the primal, with
-     * the ridge that is the same number */
-    for (int i = 0; i < N + T; i++)
-        memcpy(wide + i * (D - 2), phi + i * D, (D - 2) * sizeof *phi);
-    const att_features dual = {.ctx = ctx, .rows = N + T, .dim = D, .phi = phi};
-    const att_features primal = {.ctx = ctx, .rows = N + T, .dim = D - 2, .phi = wide};
-    assert_ok(att_ridge_add(a, &dual, N, T, .3));
-    assert_ok(att_ridge_add(b, &primal, N, T, .3 * (D - 2) / D));
-    for (int i = 0; i < N * T; i++)
-        assert_true(fabsf(a[i] - b[i]) < 1e-4f);
-    assay_ctx_destroy(ctx);
-}
-
 static void wrong_names_are_refused(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
@@ -217,7 +194,6 @@ int main(void) {
         cmocka_unit_test(maps_are_matrices),
         cmocka_unit_test(kernels_come_near),
         cmocka_unit_test(and_of_convolutions),
-        cmocka_unit_test(primal_and_dual_agree),
         cmocka_unit_test(wrong_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

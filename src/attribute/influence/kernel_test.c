@@ -158,42 +158,6 @@ static void bad_kernels_are_refused(void **state) {
     assay_ctx_destroy(ctx);
 }
 
-/* Every method: finite scores, the same at any number of threads, and not all nought. */
-static void methods_do_not_depend_on_threads(void **state) {
-    (void)state;
-    const att_settings settings = ATT_SETTINGS_INIT;
-    enum { CELLS = LITTLE_ROWS * LITTLE_TARGETS };
-    for (size_t i = 0; i < att_method_count(); i++) {
-        static float scores[2][CELLS], weight[2][LITTLE_ROWS], out[2][CELLS];
-        const att_method *method = att_method_at(i);
-        for (int run = 0; run < 2; run++) {
-            assay_ctx *ctx = test_ctx(run + 1);
-            little *x = little_make(ctx, NULL, &recipe);
-            const att_member m = little_member(x);
-            att_sum sum = {scores[run], weight[run]};
-            memset(scores[run], 0, sizeof scores[run]);
-            memset(weight[run], 0, sizeof weight[run]);
-            assert_ok(method->score(&sum, &m, &settings));
-            assert_ok(
-                att_sum_finish(out[run], &sum, method, 1, LITTLE_ROWS, LITTLE_TARGETS));
-            little_free(x);
-            assay_ctx_destroy(ctx);
-        }
-        double size = dot(out[0], out[0], CELLS);
-        if (memcmp(out[0], out[1], sizeof out[0]) != 0 || !(size > 0))
-            fail_msg("method %s", method->name);
-    }
-}
-
-static void scores_are_never_silently_nan(void **state) {
-    (void)state;
-    float scores[2] = {1, NAN}, out[2];
-    const att_sum sum = {scores, NULL};
-    const att_method method = {.name = "broken"};
-    assert_fails(ASSAY_E_NUMERIC, att_sum_finish(out, &sum, &method, 1, 2, 1));
-    assert_non_null(strstr(assay_last_error()->where, "row 1"));
-}
-
 static void other_layers_are_refused(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
@@ -219,8 +183,6 @@ int main(void) {
         cmocka_unit_test(gauss_newton_at_the_logits),
         cmocka_unit_test(dual_equals_primal),
         cmocka_unit_test(bad_kernels_are_refused),
-        cmocka_unit_test(methods_do_not_depend_on_threads),
-        cmocka_unit_test(scores_are_never_silently_nan),
         cmocka_unit_test(other_layers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

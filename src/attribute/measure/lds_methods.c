@@ -191,7 +191,8 @@ static assay_status ensemble_add(ensemble *e, lds *l, const att_method *method, 
         e->all.weight[i] += e->one.weight[i];
     e->seconds += seconds_since(began);
     e->cpu += cpu_since(began_cpu);
-    ASSAY_TRY(att_sum_finish(e->scores, &e->one, method, 1, e->rows, e->targets));
+    ASSAY_TRY(att_sum_finish(e->scores, l->ctx, &e->one, method, &l->settings, 1, e->rows,
+                             e->targets));
     ASSAY_TRY(plain_lds(&e->single[m], l, e->scores));
 done:
     return status;
@@ -231,7 +232,8 @@ assay_status lds_method_run(lds *l, const att_method *method, bool tells) {
                        .cpu_seconds = share * l->train_cpu + e->cpu};
         if (!asked && m + 1 < most)
             continue;
-        ASSAY_TRY(att_sum_finish(e->scores, &e->all, method, m + 1, e->rows, e->targets));
+        ASSAY_TRY(att_sum_finish(e->scores, l->ctx, &e->all, method, &l->settings, m + 1,
+                                 e->rows, e->targets));
         if (ekfac && m + 1 == most)
             ASSAY_TRY(keep(&l->ekfac, l, e, &x));
         if (strcmp(method->name, "replay") == 0)

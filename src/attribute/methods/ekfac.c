@@ -21,5 +21,6 @@ done:
 const att_method assay_attribution_ekfac = {
     .name = "ekfac",
     .summary = "influence by the Gauss-Newton matrix in eigenbases of its factors",
+    .reads = ATT_READS_DAMPING,
     .score = score,
 };

@@ -40,5 +40,6 @@ const att_method assay_attribution_kernel = {
     .name = "kernel",
     .summary = "TRAK without projection: the exact kernel of rows, inverted",
     .weighs = true,
+    .reads = ATT_READS_RIDGE,
     .score = score,
 };

@@ -1,14 +1,15 @@
 /* trak: Park et al. 2023. Margin gradients, projected; ridge regression of the target's
  * on the rows'; times the mean over models of q = 1 - p. The ridge, relative to the mean
  * diagonal of the kernel, matters more than anything else there is to set. */
-#include "attribute/gradient/project.h"
+#include "attribute/influence/ridge.h"
 
 static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
     assay_status status = ASSAY_OK;
     const att_study *s = m->study;
     att_features x = {0};
     ASSAY_TRY(att_project_study(&x, m, o->projector, o->dim));
-    ASSAY_TRY(att_ridge_add(sum->scores, &x, s->n_rows, s->n_targets, o->ridge));
+    ASSAY_TRY((o->traker ? att_ridge_add_traker : att_ridge_add)(
+        sum->scores, &x, s->n_rows, s->n_targets, o->ridge));
     for (size_t i = 0; i < s->n_rows; i++)
         sum->weight[i] += x.q[i];
 done:
@@ -20,5 +21,6 @@ const att_method assay_attribution_trak = {
     .name = "trak",
     .summary = "ridge regression on projected gradients",
     .weighs = true,
+    .reads = ATT_READS_RIDGE,
     .score = score,
 };

@@ -1,0 +1,83 @@
+/* What holds of every method, and what becomes of an ensemble's sums. */
+#include "attribute/method.h"
+
+#include "attribute/study/testing.h"
+
+#include <math.h>
+
+static const att_recipe recipe = {
+    .epochs = 2, .batch = LITTLE_BATCH, .rate = .02, .momentum = .9, .hold = .5};
+
+/* Every method: finite scores, the same at any number of threads, and not all nought. */
+static void methods_do_not_depend_on_threads(void **state) {
+    (void)state;
+    const att_settings settings = ATT_SETTINGS_INIT;
+    enum { CELLS = LITTLE_ROWS * LITTLE_TARGETS };
+    for (size_t i = 0; i < att_method_count(); i++) {
+        static float scores[2][CELLS], weight[2][LITTLE_ROWS], out[2][CELLS];
+        const att_method *method = att_method_at(i);
+        for (int run = 0; run < 2; run++) {
+            assay_ctx *ctx = test_ctx(run + 1);
+            little *x = little_make(ctx, NULL, &recipe);
+            const att_member m = little_member(x);
+            att_sum sum = {scores[run], weight[run]};
+            memset(scores[run], 0, sizeof scores[run]);
+            memset(weight[run], 0, sizeof weight[run]);
+            assert_ok(method->score(&sum, &m, &settings));
+            assert_ok(att_sum_finish(out[run], ctx, &sum, method, &settings, 1,
+                                     LITTLE_ROWS, LITTLE_TARGETS));
+            little_free(x);
+            assay_ctx_destroy(ctx);
+        }
+        double size = 0;
+        for (size_t c = 0; c < CELLS; c++)
+            size += fabs((double)out[0][c]);
+        if (memcmp(out[0], out[1], sizeof out[0]) != 0 || !(size > 0))
+            fail_msg("method %s", method->name);
+    }
+}
+
+static void scores_are_never_silently_nan(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    const att_settings settings = ATT_SETTINGS_INIT;
+    float scores[2] = {1, NAN}, out[2];
+    const att_sum sum = {scores, NULL};
+    const att_method method = {.name = "broken"};
+    assert_fails(ASSAY_E_NUMERIC,
+                 att_sum_finish(out, ctx, &sum, &method, &settings, 1, 2, 1));
+    assert_non_null(strstr(assay_last_error()->where, "row 1"));
+    assay_ctx_destroy(ctx);
+}
+
+/* Means over two models, one times the other; either can be left out. */
+static void sums_are_weighed_and_softened(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(1);
+    att_settings settings = ATT_SETTINGS_INIT;
+    float scores[] = {2, -8, 4, 6, -6, 2, 8, 4}, weight[] = {1, 2, 1, .5f}, out[8];
+    const att_sum sum = {scores, weight};
+    const att_method method = {.name = "weighing", .weighs = true};
+    const float weighed[] = {.5f, -2, 2, 3, -1.5f, .5f, 1, .5f};
+    const float plain[] = {1, -4, 2, 3, -3, 1, 4, 2};
+    /* the medians of |1, 2, 3, 4| with the lower one of two: 2 and 2 */
+    const float soft[] = {0, -2, 0, 1, -1, 0, 2, 0};
+    assert_ok(att_sum_finish(out, ctx, &sum, &method, &settings, 2, 4, 2));
+    assert_memory_equal(out, weighed, sizeof out);
+    settings.unweighed = true;
+    assert_ok(att_sum_finish(out, ctx, &sum, &method, &settings, 2, 4, 2));
+    assert_memory_equal(out, plain, sizeof out);
+    settings.threshold = .5;
+    assert_ok(att_sum_finish(out, ctx, &sum, &method, &settings, 2, 4, 2));
+    assert_memory_equal(out, soft, sizeof out);
+    assay_ctx_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(methods_do_not_depend_on_threads),
+        cmocka_unit_test(scores_are_never_silently_nan),
+        cmocka_unit_test(sums_are_weighed_and_softened),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
