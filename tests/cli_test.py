@@ -405,6 +405,18 @@ class Data(Packed):
         self.assertIn("helpful", self.good("attribute", data, "--targets=1", "--models=1", "--epochs=2").out)
         self.assertIn("200", self.refused(3, "attribute", data, "--rows=2000").err)
         self.assertIn("ceiling", self.good("lds", data, "--protocol=toy", "--methods=kernel", "--keep", keep).out)
+        small = ("lds", data, "--protocol=toy", "--keep", keep, "--dim=64", "--json")
+        def methods(*more):
+            return json.loads(self.good(*small, *more).out)["methods"]
+        auto = methods("--methods=trak,ekfac", "--ridge=auto", "--damping=auto", "--threshold=auto")
+        self.assertEqual([[k for k in ("ridge", "damping", "threshold") if k in m] for m in auto],
+                         [["ridge", "threshold"], ["damping", "threshold"]])
+        best = methods("--methods=trak", "--ridge=auto")[0]
+        for ridge in (0.001, 100):
+            self.assertLessEqual(methods("--methods=trak", f"--ridge={ridge}", "--damping=auto")[0]["lds_fit"], best["lds_fit"])
+        theirs = [methods("--methods=trak", "--compat=traker", *more)[0]["lds"] for more in ((), ("--unweighed",))]
+        self.assertNotEqual(*theirs)
+        self.assertIn("ridge", self.refused(3, "lds", data, "--protocol=toy", "--methods=trak", "--compat=traker", "--dim=512").err)
         self.assertIn("toy", self.refused(2, "lds", data, "--protocol=z").err)
         self.assertIn("kernel", self.refused(2, "lds", data, "--methods=astrology").err)
         self.assertIn("2000", self.refused(3, "lds", data, "--methods=kernel").err)

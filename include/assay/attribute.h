@@ -18,17 +18,28 @@ typedef struct assay_lds_options {
     int truth_only;        /**< train and judge the truth, attribute nothing */
     const char *keep;      /**< a folder that keeps the truth's margins for the next time;
                                 NULL: nothing is kept */
-    double damping;        /**< of EK-FAC, over the mean eigenvalue; 0: 1 */
-    double ridge;          /**< of kernels, over the mean diagonal; 0: 1 */
+    double damping;        /**< of EK-FAC, over the mean eigenvalue; negative:
+                                chosen on the fit subsets */
+    double ridge;          /**< of kernels, over the mean diagonal; negative: chosen
+                                on the fit subsets */
     double from;           /**< share of a run that replay leaves out, at its beginning;
                                 negative: 0.25 */
     int dim;               /**< of projections; 0: 4096 */
     const char *projector; /**< NULL: "sjlt" */
     int rounds;            /**< of the bootstrap; negative: none; 0: 200 */
     uint64_t seed;
+    int unweighed;         /**< kernels are not multiplied with q = 1 - p */
+    double threshold;      /**< soft: this quantile, below 1, of each target's |scores| is
+                                taken away from all of them, down to nought; negative:
+                                chosen on the fit subsets; 0: none */
+    const char *compat;    /**< "traker": trak as its authors' code (0.3.2) has it: the
+                                ridge is absolute (theirs is 0), each model's inverse
+                                goes over the mean size of its elements; NULL: no */
 } assay_lds_options;
 #define ASSAY_LDS_OPTIONS_INIT                                                           \
-    { .struct_size = sizeof(assay_lds_options), .from = -1 }
+    {                                                                                    \
+        .struct_size = sizeof(assay_lds_options), .damping = 1, .ridge = 1, .from = -1   \
+    }
 
 /** The linear datamodelling score of methods of attribution (Park et al. 2023, TRAK,
  *  section 2): models are trained on random subsets of the training rows, their margins

@@ -36,6 +36,7 @@ typedef struct cli_option {
     const char *initial; /* the value when not given, as one would type it; NULL: none */
     const char *shown;   /* how help says it, where the bare value would not do */
     double low, high;    /* inclusive range of a number */
+    bool automatic;      /* of a CLI_DOUBLE: "auto" may stand for it, and is NaN */
     const char *choices; /* "raw|jpg|keep" */
     const char *help;    /* one phrase, for the screen and the manual */
     const char *more;    /* further sentences for the manual; NULL: none */
@@ -177,6 +178,7 @@ bool cli_wants_json(int argc, char *const *argv);
 
 /* Values by name, of exactly the declared type. */
 bool cli_on(const cli_args *args, const char *name);
+bool cli_typed(const cli_args *args, const char *name); /* not only by default */
 int64_t cli_int(const cli_args *args, const char *name);
 double cli_real(const cli_args *args, const char *name);
 const char *cli_text(const cli_args *args, const char *name); /* NULL if there is none */

@@ -34,7 +34,8 @@ static void range(text *t, const cli_option *o) {
     if (o->type == CLI_INT && o->high < 9007199254740992.0)
         text_add(t, " From %.0f to %.0f.", o->low, o->high);
     else if (o->type == CLI_DOUBLE)
-        text_add(t, " From %g to %g.", o->low, o->high);
+        text_add(t, " From %g to %g%s.", o->low, o->high,
+                 o->automatic ? ", or auto" : "");
     else if (o->type == CLI_SIZE)
         text_add(t,
                  " From %s to %s; K, M, G, T are powers of 1024, KB and so on of 1000.",

@@ -22,7 +22,8 @@ static assay_status bad_value(cli_error *e, const cli_option *o, const char *giv
             cli_fail_help(e, "give a whole number from %.0f to %.0f", o->low, o->high);
         break;
     case CLI_DOUBLE:
-        cli_fail_help(e, "give a number from %g to %g", o->low, o->high);
+        cli_fail_help(e, "give a number from %g to %g%s", o->low, o->high,
+                      o->automatic ? ", or auto" : "");
         break;
     case CLI_SIZE:
         cli_fail_help(e, "give a size such as 8M, from %s to %s",
@@ -139,7 +140,10 @@ take(cli_value *v, cli_error *e, const char *given, cli_origin origin) {
         break;
     case CLI_DOUBLE: {
         char *end;
-        good = number(given, &v->real, &end) && !*end && in_range(v);
+        bool chosen = o->automatic && strcmp(given, "auto") == 0;
+        if (chosen)
+            v->real = NAN;
+        good = chosen || (number(given, &v->real, &end) && !*end && in_range(v));
         break;
     }
     case CLI_SIZE:
@@ -443,6 +447,10 @@ static const cli_value *value_of(const cli_args *args, const char *name, cli_typ
 
 bool cli_on(const cli_args *args, const char *name) {
     return value_of(args, name, CLI_FLAG)->on;
+}
+
+bool cli_typed(const cli_args *args, const char *name) {
+    return value_of(args, name, CLI_NONE)->origin == CLI_FROM_COMMAND_LINE;
 }
 
 int64_t cli_int(const cli_args *args, const char *name) {

@@ -2,6 +2,7 @@
  * how. */
 #include "cli/cli.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@ static const cli_option options[] = {
      .initial = "0.5",
      .low = 0,
      .high = 1,
+     .automatic = true,
      .help = "a rate"},
     {.name = "name", .letter = 'o', .type = CLI_TEXT, .value = "S", .help = "a word"},
     {.name = "bytes",
@@ -107,6 +109,8 @@ static void test_forms(void **state) {
                      ASSAY_OK);
     assert_int_equal(cli_int(&args, "count"), 7);
     assert_true(cli_real(&args, "rate") == 0.25);
+    assert_true(cli_typed(&args, "rate"));
+    assert_false(cli_typed(&args, "wait"));
     assert_true(cli_on(&args, "force"));
     assert_string_equal(cli_text(&args, "name"), "x");
     assert_string_equal(args.positional[1], "out");
@@ -195,7 +199,9 @@ static void test_ranges(void **state) {
         memcpy(word + 8, bad[i], strlen(bad[i]) + 1);
         REFUSED("--count does not take", "from -5 to 10", "in", word);
     }
-    REFUSED("--rate does not take '1.01'", "from 0 to 1", "in", "--rate=1.01");
+    REFUSED("--rate does not take '1.01'", "from 0 to 1, or auto", "in", "--rate=1.01");
+    assert_int_equal(PARSE("in", "--rate", "auto"), ASSAY_OK);
+    assert_true(isnan(cli_real(&args, "rate")));
     REFUSED("--rate does not take 'nan'", "from 0 to 1", "in", "--rate=nan");
     REFUSED("--rate does not take '0x1p-1'", "from 0 to 1", "in", "--rate=0x1p-1");
     REFUSED("--mode does not take 'ra'", "raw|jpg|keep", "in", "--mode=ra");

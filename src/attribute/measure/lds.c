@@ -40,15 +40,23 @@ static assay_status options_read(lds *l, const assay_lds_options *options) {
         err_help("choose from: matched, full");
         return ASSAY_E_INVALID;
     }
-    if (!(o->damping >= 0 && o->ridge >= 0 && o->from < 1) || o->dim < 0 ||
-        o->dim > 1 << 20)
+    if (!(isfinite(o->damping) && isfinite(o->ridge) && o->from < 1) || o->dim < 0 ||
+        o->dim > 1 << 20 || !(o->threshold < 1))
         ASSAY_FAIL(ASSAY_E_INVALID,
-                   "damping %g, ridge %g, from %g, dim %d are out of range", o->damping,
-                   o->ridge, o->from, o->dim);
+                   "damping %g, ridge %g, threshold %g, from %g, dim %d are out of range",
+                   o->damping, o->ridge, o->threshold, o->from, o->dim);
     l->settings = (att_settings)ATT_SETTINGS_INIT;
-    if (o->damping > 0)
+    l->settings.unweighed = o->unweighed;
+    l->settings.traker = o->compat && strcmp(o->compat, "traker") == 0;
+    if (o->compat && !l->settings.traker) {
+        (void)err_set(ASSAY_E_NOTFOUND, "there is no compat \"%s\"", o->compat);
+        err_help("choose: traker");
+        return ASSAY_E_NOTFOUND;
+    }
+    l->settings.threshold = o->threshold > 0 ? o->threshold : 0;
+    if (o->damping >= 0)
         l->settings.damping = o->damping;
-    if (o->ridge > 0)
+    if (o->ridge >= 0)
         l->settings.ridge = o->ridge;
     if (o->from >= 0)
         l->settings.from = o->from;
@@ -138,7 +146,7 @@ static assay_status tell_methods(lds *l) {
     if (!l->o.truth_only) {
         int last = l->size[l->sizes - 1];
         l->most = l->stack && last < LDS_STACK_MODELS ? LDS_STACK_MODELS : last;
-        if (l->stack)
+        if (l->stack || lds_tunes(l))
             ASSAY_TRY(lds_fit_make(l));
         ASSAY_TRY(lds_members_train(l));
         ASSAY_TRY(mem_new(l->ctx, &l->predicted,

@@ -26,6 +26,8 @@ typedef struct lds_entry {
     double seed_sd; /* of one model's LDS over the ensemble; NaN: it is not one */
     double fit;     /* LDS on the fit subsets, NaN if there are none */
     double seconds, cpu_seconds; /* training of the models included */
+    const char *chose[2]; /* names of settings chosen on the fit subsets; NULL: none */
+    double chosen[2];
 } lds_entry;
 
 /* Scores that another method is made of. */
@@ -73,6 +75,19 @@ ASSAY_MUST_CHECK assay_status lds_members_train(lds *l);
 ASSAY_MUST_CHECK assay_status lds_method_run(lds *l,
                                              const att_method *method,
                                              bool tells);
+/** Whether any setting is to be chosen on the fit subsets. */
+static inline bool lds_tunes(const lds *l) {
+    return l->o.ridge < 0 || l->o.damping < 0 || l->o.threshold < 0;
+}
+/** The settings of a method: as asked for, or the best of a grid on the fit subsets, with
+ * the first models. Notes in `e` what was chosen. @cost the method, for each of the grid
+ */
+ASSAY_MUST_CHECK assay_status lds_tune(att_settings *out,
+                                       lds_entry *e,
+                                       lds *l,
+                                       const att_method *method);
+/** LDS of scores on the fit subsets, which must have been made. */
+ASSAY_MUST_CHECK assay_status lds_on_fit(double *out, const lds *l, const float *scores);
 /** EK-FAC and replay added up with weights fitted on the fit subsets. */
 ASSAY_MUST_CHECK assay_status lds_stack_run(lds *l);
 /** LDS with intervals and null controls. `scratch` [n_rows, n_targets] is spoiled. */

@@ -75,8 +75,7 @@ done:
     return status;
 }
 
-/* LDS on the subsets that settings are chosen on. */
-static assay_status fit_lds(lds_entry *e, lds *l, const float *scores) {
+assay_status lds_on_fit(double *out, const lds *l, const float *scores) {
     assay_status status = ASSAY_OK;
     size_t targets = l->lab.study.n_targets, subsets = l->fit_subsets.count;
     float *predicted = NULL;
@@ -84,7 +83,7 @@ static assay_status fit_lds(lds_entry *e, lds *l, const float *scores) {
     ASSAY_TRY(mem_new(l->ctx, &predicted, subsets * targets, sizeof *predicted));
     ASSAY_TRY(att_subsets_predict(predicted, &l->fit_subsets, scores, targets));
     ASSAY_TRY(stat_lds_measure(&x, l->ctx, predicted, l->fit, subsets, targets, 0, 0));
-    e->fit = x.mean;
+    *out = x.mean;
 done:
     mem_free(l->ctx, predicted);
     return status;
@@ -99,7 +98,7 @@ assay_status lds_judge(lds_entry *e, lds *l, const float *scores, float *scratch
     ASSAY_TRY(stat_lds_measure(&e->lds, l->ctx, l->predicted, l->mean, subsets, targets,
                                rounds, l->o.seed));
     if (l->fit)
-        ASSAY_TRY(fit_lds(e, l, scores));
+        ASSAY_TRY(lds_on_fit(&e->fit, l, scores));
     ASSAY_TRY(null_controls(e, l, scores, scratch));
 done:
     return status;
@@ -121,6 +120,8 @@ void lds_tell(lds *l, const lds_entry *e) {
     json_knum(j, "ci_targets", e->lds.by_targets);
     if (!isnan(e->fit))
         json_knum(j, "lds_fit", e->fit);
+    for (int i = 0; i < 2 && e->chose[i]; i++)
+        json_knum(j, e->chose[i], e->chosen[i]);
     json_knum(j, "seed_sd", e->seed_sd);
     json_knum(j, "null_targets", e->null_targets);
     json_knum(j, "null_rows", e->null_rows);
@@ -141,6 +142,8 @@ static double deviation(const double *x, int n) {
 }
 
 typedef struct ensemble {
+    att_settings settings;
+    lds_entry tuned;  /* what was chosen, and the time it took */
     att_sum one, all; /* the member at hand; all so far */
     float *scores;    /* [n_rows, n_targets] */
     size_t rows, targets, cells;
@@ -184,14 +187,14 @@ static assay_status ensemble_add(ensemble *e, lds *l, const att_method *method, 
     uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     memset(e->one.scores, 0, e->cells * sizeof(float));
     memset(e->one.weight, 0, e->rows * sizeof(float));
-    ASSAY_TRY_AT(method->score(&e->one, &member, &l->settings), "%s", method->name);
+    ASSAY_TRY_AT(method->score(&e->one, &member, &e->settings), "%s", method->name);
     for (size_t i = 0; i < e->cells; i++)
         e->all.scores[i] += e->one.scores[i];
     for (size_t i = 0; i < e->rows; i++)
         e->all.weight[i] += e->one.weight[i];
     e->seconds += seconds_since(began);
     e->cpu += cpu_since(began_cpu);
-    ASSAY_TRY(att_sum_finish(e->scores, l->ctx, &e->one, method, &l->settings, 1, e->rows,
+    ASSAY_TRY(att_sum_finish(e->scores, l->ctx, &e->one, method, &e->settings, 1, e->rows,
                              e->targets));
     ASSAY_TRY(plain_lds(&e->single[m], l, e->scores));
 done:
@@ -219,20 +222,22 @@ assay_status lds_method_run(lds *l, const att_method *method, bool tells) {
     int most = l->stack && ekfac && last < LDS_STACK_MODELS ? LDS_STACK_MODELS : last;
     ensemble *e = NULL;
     ASSAY_TRY(ensemble_make(&e, l));
+    ASSAY_TRY(lds_tune(&e->settings, &e->tuned, l, method));
     progress_begin(l->ctx, method->name, most, "models");
     for (int m = 0, at = 0; m < most; m++) {
         ASSAY_TRY(ensemble_add(e, l, method, m));
         progress_add(l->ctx, 1);
         double share = (double)(m + 1) / l->most;
         bool asked = at < l->sizes && m + 1 == l->size[at];
-        lds_entry x = {.method = method->name,
-                       .models = m + 1,
-                       .seed_sd = deviation(e->single, m + 1),
-                       .seconds = share * l->train_seconds + e->seconds,
-                       .cpu_seconds = share * l->train_cpu + e->cpu};
+        lds_entry x = e->tuned;
+        x.method = method->name;
+        x.models = m + 1;
+        x.seed_sd = deviation(e->single, m + 1);
+        x.seconds += share * l->train_seconds + e->seconds;
+        x.cpu_seconds += share * l->train_cpu + e->cpu;
         if (!asked && m + 1 < most)
             continue;
-        ASSAY_TRY(att_sum_finish(e->scores, l->ctx, &e->all, method, &l->settings, m + 1,
+        ASSAY_TRY(att_sum_finish(e->scores, l->ctx, &e->all, method, &e->settings, m + 1,
                                  e->rows, e->targets));
         if (ekfac && m + 1 == most)
             ASSAY_TRY(keep(&l->ekfac, l, e, &x));

@@ -5,6 +5,9 @@
 #include <assay/attribute.h>
 #include <assay/data.h>
 
+#include <math.h>
+#include <string.h>
+
 static const cli_option options[] = {
     {.name = "protocol",
      .type = CLI_TEXT,
@@ -50,14 +53,43 @@ static const cli_option options[] = {
      .initial = "1",
      .low = 0,
      .high = 1e9,
-     .help = "of ekfac, over the mean eigenvalue"},
+     .automatic = true,
+     .help = "of ekfac, over the mean eigenvalue, or auto",
+     .more = "auto: the best of 0.001 to 100 on further subsets, which the truth shares "
+             "nothing with. So do --ridge and --threshold."},
     {.name = "ridge",
      .type = CLI_DOUBLE,
      .value = "X",
      .initial = "1",
      .low = 0,
      .high = 1e9,
-     .help = "of kernels, over the mean diagonal"},
+     .automatic = true,
+     .help = "of kernels, over the mean diagonal, or auto"},
+    {.name = "threshold",
+     .type = CLI_DOUBLE,
+     .value = "Q",
+     .initial = "0",
+     .low = 0,
+     .high = 0.999,
+     .automatic = true,
+     .rare = true,
+     .help = "soft threshold of scores, or auto",
+     .more = "The quantile Q, below 1, of a target's scores by size is taken away from "
+             "all of them, down to nought."},
+    {.name = "unweighed",
+     .type = CLI_FLAG,
+     .rare = true,
+     .help = "kernels without q = 1 - p",
+     .more = "trak, kernel, grad-dot and grad-cos multiply a row's score with 1 - p of "
+             "its label, mean over models; with this they do not."},
+    {.name = "compat",
+     .type = CLI_CHOICE,
+     .choices = "none|traker",
+     .initial = "none",
+     .rare = true,
+     .help = "trak as its authors' code has it",
+     .more = "The ridge is absolute, and 0 unless given; each model's inverse goes over "
+             "the mean size of its elements."},
     {.name = "from",
      .type = CLI_DOUBLE,
      .value = "X",
@@ -106,6 +138,11 @@ static void tell(text *t, const char *json) {
     }
 }
 
+/* As the library takes it: negative is its to choose. */
+static double chosen(double x) {
+    return isnan(x) ? -1 : x;
+}
+
 static assay_status run(cli_run *run) {
     const cli_args *a = &run->args;
     assay_lds_options o = ASSAY_LDS_OPTIONS_INIT;
@@ -116,8 +153,14 @@ static assay_status run(cli_run *run) {
     o.centre = cli_text(a, "centre");
     o.truth_only = cli_on(a, "truth-only");
     o.keep = cli_text(a, "keep");
-    o.damping = cli_real(a, "damping");
-    o.ridge = cli_real(a, "ridge");
+    o.damping = chosen(cli_real(a, "damping"));
+    o.ridge = chosen(cli_real(a, "ridge"));
+    o.threshold = chosen(cli_real(a, "threshold"));
+    o.unweighed = cli_on(a, "unweighed");
+    if (strcmp(cli_text(a, "compat"), "none") != 0) {
+        o.compat = cli_text(a, "compat");
+        o.ridge = cli_typed(a, "ridge") ? o.ridge : 0;
+    }
     o.from = cli_real(a, "from");
     o.projector = cli_text(a, "projector");
     o.dim = (int)cli_int(a, "dim");
