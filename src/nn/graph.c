@@ -310,7 +310,7 @@ assay_layout nn_graph_layout(const nn_graph *g, nn_value v) {
 }
 
 static nn_param_info info_of(const nn_value_info *v) {
-    nn_param_info p = {v->name, v->shape, v->offset, v->count, v->decay};
+    nn_param_info p = {v->name, v->shape, v->offset, v->count, v->decay, v->init};
     return p;
 }
 

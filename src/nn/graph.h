@@ -115,6 +115,7 @@ typedef struct nn_param_info {
     nn_shape shape;
     size_t offset, count; /* in floats, into the flat vector */
     bool decay;
+    nn_init init;
 } nn_param_info;
 size_t nn_graph_param_count(const nn_graph *g);  /* entries */
 size_t nn_graph_param_floats(const nn_graph *g); /* length of the flat vector */

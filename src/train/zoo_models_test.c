@@ -105,10 +105,10 @@ static void gradients(void **state) {
     static const struct {
         const char *name;
         double most;
-    } nets[] = {{"lenet", 1e-4},    {"cnn", 1e-4},      {"resnet20", 1e-4},
-                {"resnet9", 1e-4},  {"airbench", 1e-4}, {"mobilenet-v2", 2e-2},
-                {"resnet50", 1e-3}, {"vit-tiny", 1e-4}, {"bert-tiny", 1e-4},
-                {"gpt-tiny", 1e-4}};
+    } nets[] = {{"lenet", 1e-4},        {"convnet", 1e-4},  {"cnn", 1e-4},
+                {"resnet20", 1e-4},     {"resnet9", 1e-4},  {"airbench", 1e-4},
+                {"mobilenet-v2", 2e-2}, {"resnet50", 1e-3}, {"vit-tiny", 1e-4},
+                {"bert-tiny", 1e-4},    {"gpt-tiny", 1e-4}};
     assay_ctx *ctx = test_ctx(1);
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         const zoo_model_def *def = zoo_find(nets[i].name);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define MLP_RECIPE                                                                       \
+#define RECIPE                                                                           \
     { .epochs = 15, .batch = 50, .rate = .02, .momentum = .9, .hold = .5 }
 
 static const att_recipe toy_recipe = {
@@ -23,7 +23,7 @@ static const att_protocol protocols[] = {
      .subsets = 120,
      .seeds = 4,
      .fit_subsets = 60,
-     .recipe = MLP_RECIPE},
+     .recipe = RECIPE},
     {.name = "a25",
      .summary = "the same on quarters",
      .model = "mlp",
@@ -34,7 +34,19 @@ static const att_protocol protocols[] = {
      .subsets = 120,
      .seeds = 4,
      .fit_subsets = 60,
-     .recipe = MLP_RECIPE},
+     .recipe = RECIPE},
+    {.name = "cifar",
+     .summary = "a small CNN on 2,000 images of CIFAR-10, halves of them: 100 subsets, 4 "
+                "seeds, 200 targets",
+     .model = "convnet",
+     .size = 32,
+     .rows = 2000,
+     .targets = 200,
+     .share = .5,
+     .subsets = 100,
+     .seeds = 4,
+     .fit_subsets = 50,
+     .recipe = RECIPE},
     {.name = "toy",
      .summary = "protocol a in small, for a first look and for tests",
      .model = "mlp",

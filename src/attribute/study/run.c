@@ -151,10 +151,18 @@ assay_status att_trainer_start(att_trainer *t, const att_run *run) {
     const nn_graph *g = t->model->graph;
     float *params = NULL;
     double bound = 1;
+    bool scale = false;
     ASSAY_TRY(mem_new(t->ctx, &params, nn_graph_param_floats(g), sizeof *params));
     for (size_t p = 0; p < nn_graph_param_count(g); p++) {
         nn_param_info info = nn_graph_param_at(g, p);
         rng r = rng_at(run->seed, RNG_INIT, 0, p);
+        bool shift = scale && info.shape.ndim == 1; /* of the norm before it */
+        scale = info.init == NN_INIT_ONE;
+        if (scale || shift) {
+            for (size_t i = 0; i < info.count; i++)
+                params[info.offset + i] = scale ? 1 : 0;
+            continue;
+        }
         if (info.shape.ndim > 1) { /* a bias has the fan-in of the weight before it */
             size_t fan = info.count / (size_t)info.shape.dim[0];
             bound = 1 / sqrt((double)fan + 1);

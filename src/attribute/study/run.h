@@ -50,7 +50,7 @@ ASSAY_MUST_CHECK assay_status att_trainer_create(att_trainer **out,
                                                  const att_recipe *recipe);
 void att_trainer_destroy(att_trainer *t);
 /** Initial weights of the run's seed, uniform in +-1/sqrt(fan-in + 1) for weights and
- * biases of linear layers; no velocity. NOMEM */
+ * biases of layers, 1 and 0 for norms; no velocity. NOMEM */
 ASSAY_MUST_CHECK assay_status att_trainer_start(att_trainer *t, const att_run *run);
 /** Steps [from, to) of the run; it stands at `from`. NUMERIC if the loss is not finite.
  */
