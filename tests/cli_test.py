@@ -356,6 +356,76 @@ class Data(Packed):
         self.assertIn("webdataset", self.refused(2, "pack", table, self.dir / "x.beton",
                                                  "--from=parquet").err)
 
+    def test_score(self):
+        """Features of two models as a TRAKer leaves them, against its formula in plain Python."""
+        n, m, k, store = 7, 3, 2, self.dir / "trak"
+        def array(path, rows, letter="f"):
+            wide = len(rows[0]) if isinstance(rows[0], tuple) else 0
+            shape = f"({len(rows)}, {wide})" if wide else f"({len(rows)},)"
+            kind = {"f": "<f4", "e": "<f2", "i": "<i4"}[letter]
+            head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+            head += " " * (-(len(head) + 11) % 64) + "\n"
+            flat = [v for r in rows for v in (r if wide else (r,))]
+            path.write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(flat)}{letter}", *flat))
+        def value(seed):
+            return (seed * 2654435761 % 1000 - 500) / 512  # exact in half precision
+        models, want = [], [[0.0] * m for _ in range(n)]
+        for model in range(2):
+            rows = [tuple(value(100 * model + k * i + j) for j in range(k)) for i in range(n)]
+            targets = [tuple(value(1000 + 100 * model + k * i + j) for j in range(k)) for i in range(m)]
+            q = [((model + 1) * (i + 1) % 5 + 1) / 8 for i in range(n)]
+            models.append((rows, targets, q))
+            (store / str(model)).mkdir(parents=True)
+            (store / f"id_{model}.json").write_text("{}")
+            array(store / str(model) / "grads.mmap", rows, "e")
+            array(store / str(model) / "now_grads.mmap", targets, "e")
+            array(store / str(model) / "out_to_loss.mmap", [(v,) for v in q], "e")
+            array(store / str(model) / "_is_featurized.mmap", [(1,)] * n, "i")
+            a, b, c = (sum(r[x] * r[y] for r in rows) for x, y in ((0, 0), (0, 1), (1, 1)))
+            inverse = [[c / (a * c - b * b), -b / (a * c - b * b)], [-b / (a * c - b * b), a / (a * c - b * b)]]
+            size = sum(abs(v) for line in inverse for v in line) / 4
+            for i in range(n):
+                for t in range(m):
+                    want[i][t] += sum(rows[i][x] * inverse[x][y] / size * targets[t][y] for x in range(2) for y in range(2)) / 2
+        mean = [sum(model[2][i] for model in models) / 2 for i in range(n)]
+        want = [[want[i][t] * mean[i] for t in range(m)] for i in range(n)]
+        tau, csv = self.dir / "tau.npy", self.dir / "tau.csv"
+        call = ("score", "--traker", store, "--experiment=now")
+        told = json.loads(self.good(*call, "--compat=traker", "--scores", tau, "--csv", csv, "--top=4", "--json").out)
+        got = struct.unpack(f"<{n * m}f", tau.read_bytes()[-4 * n * m:])
+        for i in range(n):
+            for t in range(m):
+                self.assertAlmostEqual(got[i * m + t], want[i][t], delta=1e-5)
+        for t, target in enumerate(told["targets"]):
+            order = sorted(range(n), key=lambda i: -want[i][t])
+            self.assertEqual([r["row"] for r in target["helpful"]], [i for i in order if want[i][t] > 0][:4])
+            self.assertEqual([r["row"] for r in target["harmful"]], [i for i in order[::-1] if want[i][t] < 0][:4])
+        self.assertEqual(len(csv.read_text().splitlines()),
+                         1 + sum(len(t[kind]) for t in told["targets"] for kind in ("helpful", "harmful")))
+        lists = []
+        for model, (rows, targets, q) in enumerate(models):
+            for name, data in (("features", rows), ("targets", targets), ("weights", q)):
+                path = self.dir / f"{name}-{model}.npy"
+                array(path, data)
+                lists += [f"--{name}", path]
+        same = json.loads(self.good("score", *lists, "--compat=traker", "--top=4", "-j2", "--memory=1M", "--json").out)
+        self.assertEqual(same["targets"], told["targets"])
+        ridge = json.loads(self.good("score", *lists, "--top=4", "--unweighed", "--json").out)
+        self.assertNotEqual(ridge["targets"], told["targets"])
+        self.assertIn("helpful", self.good("score", *lists).out)
+        self.assertIn("one of each", self.refused(2, "score", *lists[:2]).err)
+        self.assertIn("targets-0", self.refused(3, "score", "--features", lists[1], "--targets", lists[1], "--features", lists[7],
+                                                "--targets", lists[3]).err)
+        self.assertIn("save_dir", self.refused(2, "score").err)
+        self.assertIn("then", self.refused(2, "score", "--traker", store, "--experiment=then").err)
+        self.assertIn("id_0.json", self.refused(2, "score", "--traker", self.dir, "--experiment=now").err)
+        array(store / "1" / "_is_featurized.mmap", [1] * (n - 1) + [0], "i")
+        self.assertIn("1 rows have no features", self.refused(3, *call).err)
+        array(store / "1" / "_is_featurized.mmap", [1] * n, "i")
+        array(store / "1" / "grads.mmap", [(float("inf"), 1.0)] * n, "e")
+        self.assertIn("float32", self.refused(3, *call, "--scores", self.dir / "never.npy").err)
+        self.assertFalse((self.dir / "never.npy").exists())
+
     def test_lds(self):
         """Noise with a bright square whose place says the class: 200 + 20 images as idx files."""
         state, data = 1, self.dir / "idx"

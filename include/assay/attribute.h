@@ -28,18 +28,16 @@ typedef struct assay_lds_options {
     const char *projector; /**< NULL: "sjlt" */
     int rounds;            /**< of the bootstrap; negative: none; 0: 200 */
     uint64_t seed;
-    int unweighed;         /**< kernels are not multiplied with q = 1 - p */
-    double threshold;      /**< soft: this quantile, below 1, of each target's |scores| is
-                                taken away from all of them, down to nought; negative:
-                                chosen on the fit subsets; 0: none */
-    const char *compat;    /**< "traker": trak as its authors' code (0.3.2) has it: the
-                                ridge is absolute (theirs is 0), each model's inverse
-                                goes over the mean size of its elements; NULL: no */
+    int unweighed;      /**< kernels are not multiplied with q = 1 - p */
+    double threshold;   /**< soft: this quantile, below 1, of each target's |scores| is
+                             taken away from all of them, down to nought; negative:
+                             chosen on the fit subsets; 0: none */
+    const char *compat; /**< "traker": trak as its authors' code (0.3.2) has it: the
+                             ridge is absolute (theirs is 0), each model's inverse
+                             goes over the mean size of its elements; NULL: no */
 } assay_lds_options;
 #define ASSAY_LDS_OPTIONS_INIT                                                           \
-    {                                                                                    \
-        .struct_size = sizeof(assay_lds_options), .damping = 1, .ridge = 1, .from = -1   \
-    }
+    { .struct_size = sizeof(assay_lds_options), .damping = 1, .ridge = 1, .from = -1 }
 
 /** The linear datamodelling score of methods of attribution (Park et al. 2023, TRAK,
  *  section 2): models are trained on random subsets of the training rows, their margins
@@ -91,6 +89,44 @@ assay_attribute(assay_ctx *ctx,
                 const char *source,
                 const assay_attribute_options *options,
                 char **json);
+
+typedef struct assay_score_options {
+    size_t struct_size;
+    const char *const *features; /**< .npy files of rows' features, [rows, dim] of f16,
+                                    f32 or f64, one for each model; the list ends with
+                                      NULL */
+    const char *const *targets;  /**< as many of targets' features, [targets, dim] */
+    const char *const *weights;  /**< as many of rows' q = 1 - p, [rows] or [rows, 1];
+                                      NULL: 1 */
+    const char *traker;     /**< instead of the three: the save_dir of a TRAKer (0.3.2) */
+    const char *experiment; /**< and the name that its targets were scored under */
+    double ridge;           /**< over the mean diagonal of Phi'Phi, or absolute */
+    const char *compat; /**< "traker": as its authors' code has it (assay_lds_options);
+                             NULL: no */
+    int unweighed;      /**< q is left out */
+    int top;            /**< rows named for each target, of either sign; 0: 10 */
+    const char
+        *scores;     /**< where all scores go, .npy f32 [rows, targets]; NULL: nowhere */
+    const char *csv; /**< where what is named goes as a table; NULL: nowhere */
+    uint64_t memory; /**< bytes for transformed targets: more of them go through in
+                          blocks, each of which costs the kernels again; 0: 512 MiB */
+} assay_score_options;
+#define ASSAY_SCORE_OPTIONS_INIT                                                         \
+    { .struct_size = sizeof(assay_score_options), .ridge = 1 }
+
+/** TRAK's scores from features that were made elsewhere, as in PyTorch on a GPU:
+ *  tau = mean_m(Phi_m (Phi_m'Phi_m + lambda I)^-1 phi_t) mean_m(q). Names the strongest
+ *  rows of each target; files appear whole or not at all.
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors INVALID, NOTFOUND, FORMAT (not an array; a store that is not complete), SHAPE,
+ *  DTYPE, NUMERIC (not finite, with file and row; singular without a ridge), NOMEM,
+ * NOSPC, CANCELLED
+ *  @threads uses the context's; but for times the result does not depend on how many
+ *  @cost 2 rows dim (dim + targets) for each model, dim^3 / 3; memory 16 dim^2 bytes, the
+ *  transformed targets and 1,024 rows, beside files that are mapped */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_score(assay_ctx *ctx,
+                                                    const assay_score_options *options,
+                                                    char **json);
 
 /** Methods by index, for help texts. @threads safe */
 ASSAY_API size_t assay_attribution_count(void);

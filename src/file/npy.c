@@ -4,7 +4,6 @@
 #include "file/npy.h"
 
 #include "base/le.h"
-#include "file/atomic.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -291,6 +290,27 @@ void npy_close(npy_array *a) {
     *a = (npy_array){.map = {.fd = -1}};
 }
 
+assay_status npy_begin(atomic_file *f,
+                       uint64_t *start,
+                       assay_ctx *ctx,
+                       const char *path,
+                       assay_dtype dtype,
+                       int ndim,
+                       const int64_t *dim) {
+    assay_status status = ASSAY_OK;
+    char header[NPY_HEADER_ROOM];
+    size_t bytes = 0;
+    *f = (atomic_file){.fd = -1};
+    ASSAY_TRY_AT(check_shape(&bytes, dtype, ndim, dim), "%s", path);
+    *start = format(header, dtype, ndim, dim);
+    ASSAY_TRY(atomic_open(f, ctx, path));
+    ASSAY_TRY(atomic_write(f, header, (size_t)*start));
+done:
+    if (status != ASSAY_OK)
+        atomic_abandon(f);
+    return status;
+}
+
 assay_status npy_put(assay_ctx *ctx,
                      const char *path,
                      assay_dtype dtype,
@@ -299,12 +319,11 @@ assay_status npy_put(assay_ctx *ctx,
                      const void *data) {
     assay_status status = ASSAY_OK;
     atomic_file f = {.fd = -1};
-    char header[NPY_HEADER_ROOM];
+    uint64_t start;
+    int64_t count;
     size_t bytes = 0;
-    ASSAY_TRY_AT(check_shape(&bytes, dtype, ndim, dim), "%s", path);
-    size_t head = format(header, dtype, ndim, dim);
-    ASSAY_TRY(atomic_open(&f, ctx, path));
-    ASSAY_TRY(atomic_write(&f, header, head));
+    ASSAY_TRY(npy_begin(&f, &start, ctx, path, dtype, ndim, dim));
+    ASSAY_TRY(ten_measure(&count, &bytes, dtype, ndim, dim));
     ASSAY_TRY(atomic_write(&f, data, bytes));
     ASSAY_TRY(atomic_commit(&f));
 done:

@@ -3,6 +3,7 @@
 #define FILE_NPY_H
 
 #include "base/os.h"
+#include "file/atomic.h"
 #include "tensor/tensor.h"
 
 enum { NPY_MAX_DIMS = 8 };
@@ -24,6 +25,9 @@ ASSAY_MUST_CHECK assay_status npy_parse(npy_array *out, const void *bytes, size_
 ASSAY_MUST_CHECK assay_status npy_create(npy_array *out, assay_ctx *ctx, const char *path, assay_dtype dtype, int ndim, const int64_t *dim);
 ASSAY_MUST_CHECK assay_status npy_sync(npy_array *a, const char *path);
 void npy_close(npy_array *a); /* accepts a zeroed one */
+/* Begins a file that appears whole when it is committed: its header is written, elements follow from
+ * byte `start` on, in any order (atomic_write_at). */
+ASSAY_MUST_CHECK assay_status npy_begin(atomic_file *f, uint64_t *start, assay_ctx *ctx, const char *path, assay_dtype dtype, int ndim, const int64_t *dim);
 /* Writes an array whole (atomic). */
 ASSAY_MUST_CHECK assay_status npy_put(assay_ctx *ctx, const char *path, assay_dtype dtype, int ndim, const int64_t *dim, const void *data);
 

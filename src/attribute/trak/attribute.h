@@ -8,6 +8,7 @@
 #ifndef ATTRIBUTE_ATTRIBUTE_H
 #define ATTRIBUTE_ATTRIBUTE_H
 
+#include "attribute/trak/heap.h"
 #include "file/store.h"
 #include "train/trainer.h"
 
@@ -69,10 +70,6 @@ ASSAY_MUST_CHECK assay_status att_trak_scores(att_trak *t,
                                               uint64_t target_row,
                                               float *out);
 
-typedef struct att_top {
-    uint32_t row; /* UINT32_MAX, with score 0: fewer rows have that sign */
-    float score;
-} att_top;
 /** The `top` strongest positive and negative training rows of each target, streamed over
  * blocks of rows.
  *  @param out  [n_targets, 2, top]: positive first, strongest first, ties by row

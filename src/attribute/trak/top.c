@@ -6,63 +6,14 @@
 
 #include "base/pool.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* A heap with its weakest entry on top. Entries carry |score|. */
-typedef struct heap {
-    att_top *item;
-    int count, cap;
-} heap;
-
-static bool weaker(att_top a, att_top b) {
-    return a.score != b.score ? a.score < b.score : a.row > b.row;
-}
-
-static void sift_down(heap *h) {
-    int i = 0;
-    att_top moved = h->item[0];
-    for (;;) {
-        int child = 2 * i + 1;
-        if (child >= h->count)
-            break;
-        if (child + 1 < h->count && weaker(h->item[child + 1], h->item[child]))
-            child++;
-        if (!weaker(h->item[child], moved))
-            break;
-        h->item[i] = h->item[child];
-        i = child;
-    }
-    h->item[i] = moved;
-}
-
-static void offer(heap *h, att_top x) {
-    if (h->count == h->cap) {
-        if (!weaker(h->item[0], x))
-            return;
-        h->item[0] = x;
-        sift_down(h);
-        return;
-    }
-    int i = h->count++;
-    while (i > 0 && weaker(x, h->item[(i - 1) / 2])) {
-        h->item[i] = h->item[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    h->item[i] = x;
-}
-
-static int strongest_first(const void *x, const void *y) {
-    const att_top *a = x, *b = y;
-    return weaker(*a, *b) ? 1 : weaker(*b, *a) ? -1 : 0;
-}
 
 /* ---- blocks of rows against blocks of targets ---- */
 
 typedef struct scratch {
-    float *tile;   /* [TRAK_TILE, targets] */
-    att_top *item; /* of the heaps */
-    heap *heap;    /* [targets][2]: positive, negative */
+    float *tile;    /* [TRAK_TILE, targets] */
+    att_top *item;  /* of the heaps */
+    att_heap *heap; /* [targets][2]: positive, negative */
 } scratch;
 
 typedef struct top_job {
@@ -78,10 +29,10 @@ static void drain(const top_job *job, scratch *s, uint64_t row, const float *sco
         return;
     for (size_t j = 0; j < job->targets; j++) {
         float v = score[j] * weight;
-        heap *h = &s->heap[j * 2 + (v < 0)];
+        att_heap *h = &s->heap[j * 2 + (v < 0)];
         float size = v < 0 ? -v : v;
-        if (size > 0 && (h->count < h->cap || size >= h->item[0].score))
-            offer(h, (att_top){(uint32_t)row, size});
+        if (size > 0)
+            heap_offer(h, (att_top){(uint32_t)row, size});
     }
 }
 
@@ -105,19 +56,13 @@ static assay_status top_rows(void *arg, int worker, size_t begin, size_t end) {
 /* Merges the workers' heaps into the first one's and writes them out. */
 static void collect(const top_job *job, size_t workers, int top, att_top *out) {
     for (size_t h = 0; h < job->targets * 2; h++) {
-        heap *into = &job->worker[0].heap[h];
+        att_heap *into = &job->worker[0].heap[h];
         for (size_t w = 1; w < workers; w++) {
-            const heap *from = &job->worker[w].heap[h];
+            const att_heap *from = &job->worker[w].heap[h];
             for (int i = 0; i < from->count; i++)
-                offer(into, from->item[i]);
+                heap_offer(into, from->item[i]);
         }
-        qsort(into->item, (size_t)into->count, sizeof *into->item, strongest_first);
-        for (int i = 0; i < top; i++) {
-            att_top *to = &out[h * (size_t)top + (size_t)i];
-            *to = i < into->count ? into->item[i] : (att_top){UINT32_MAX, 0};
-            if (h % 2 && i < into->count)
-                to->score = -to->score;
-        }
+        heap_take(out + h * (size_t)top, top, into, h % 2);
     }
 }
 
@@ -149,7 +94,7 @@ assay_status att_trak_top(
         for (size_t w = 0; w < workers; w++)
             for (size_t h = 0; h < job.targets * 2; h++)
                 job.worker[w].heap[h] =
-                    (heap){job.worker[w].item + h * each, 0, (int)each};
+                    (att_heap){job.worker[w].item + h * each, 0, (int)each};
         ASSAY_TRY(assay_parallel_for(t->ctx, t->train_rows, TRAK_ROWS, top_rows, &job));
         collect(&job, workers, top, out + first * 2 * (size_t)top);
     }
