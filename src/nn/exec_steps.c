@@ -65,7 +65,7 @@ static void mark_wishes(nn_exec *e) {
         const nn_node *node = &g->node[k];
         bool any = false;
         for (int i = 0; i < node->n_in; i++)
-            any |= e->slot[node->in[i]].wants_grad;
+            any |= e->slot[node->in[i]].wants_grad && !(node->op->held >> i & 1);
         if (!any || node->op->no_grad || node->out_dtype != ASSAY_F32)
             continue;
         e->slot[node->out].wants_grad = true;
@@ -173,7 +173,8 @@ static void mark_gradients(nn_exec *e) {
         for (int i = 0; i < s->n_in; i++) {
             nn_slot *in = &e->slot[s->in[i]];
             bool param = g->value[s->in[i]].kind == NN_KIND_PARAM;
-            s->want_d[i] = in->wants_grad && !(param && o->mode != NN_TRAIN);
+            bool held = i < s->node->n_in && (s->node->op->held >> i & 1);
+            s->want_d[i] = in->wants_grad && !held && !(param && o->mode != NN_TRAIN);
             if (s->want_d[i] && in->grad_from < 0)
                 in->grad_from = k;
         }

@@ -35,6 +35,7 @@ typedef enum nn_layout_rule {
 
 typedef struct nn_node nn_node;
 typedef struct nn_op_def nn_op_def;
+typedef struct nn_tangent nn_tangent; /* nn/tangent.h */
 
 struct nn_node {
     const nn_op_def *op;
@@ -145,6 +146,7 @@ struct nn_op_def {
                            a node that does it in its own pass; 0: it wants the whole
                            batch in one shard */
     bool no_grad;       /* it has no backward (comparisons, integer outputs) */
+    unsigned held;      /* bit i: in[i] only decides; no gradient goes to it */
     const char *const *attrs; /* names it understands, ended by NULL; NULL: none */
     const void *family; /* what code that several ops share wants to know of this one */
     /* Sets node->out_shape from in_shape and attr. SHAPE, INVALID with words. */
@@ -166,6 +168,9 @@ struct nn_op_def {
     /* Describes the per-example gradients; NULL for ops without parameters. Offsets are
      * the executor's business. */
     void (*factors)(const nn_io *io, nn_factor *out);
+    /* Adds to the graph how the output moves when inputs do, as ops of their tangents
+     * (nn/tangent.h). NULL: Hessians do not go through this op. */
+    assay_status (*tangent)(nn_value *out, const nn_tangent *t);
     /* Plain C in float64 and storage order. Forward into `out`; if d_out is given also
      * backward into those d_in that are not NULL. `training`: batch statistics. */
     void (*reference)(const nn_node *node,

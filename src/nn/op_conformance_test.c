@@ -221,7 +221,7 @@ static void reference(const rig *r, bool training, double *out, double **d) {
     for (int i = 0; d && i < r->c->n_inputs; i++) {
         nn_case_kind kind = r->c->in[i].kind;
         bool has = kind != NN_CASE_BUFFER && kind != NN_CASE_CONSTANT;
-        has &= dtype_of(r->c, i) == ASSAY_F32;
+        has &= dtype_of(r->c, i) == ASSAY_F32 && !(r->op->held >> i & 1);
         d[i] = has ? doubles(r->in_count[i]) : NULL;
     }
     double *none[NN_MAX_INPUTS] = {0};

@@ -149,7 +149,7 @@ void nn_reference_forward(nn_reference *r, nn_value target) {
 static bool takes_grad(const nn_reference *r, const nn_node *node, int i) {
     nn_value_kind kind = r->graph->value[node->in[i]].kind;
     return node->in_dtype[i] == ASSAY_F32 && kind != NN_KIND_BUFFER &&
-           kind != NN_KIND_CONSTANT;
+           kind != NN_KIND_CONSTANT && !(node->op->held >> i & 1);
 }
 
 /* The gradient that one node hands to its inputs, added to what they have. */

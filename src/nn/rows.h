@@ -35,6 +35,13 @@ typedef struct row_kernels {
     void (*act)(row_values y, row_values x, size_t n, row_act act);
     /* d_x = d_y act'(x) */
     void (*act_back)(row_values d_x, row_values d_y, row_values x, size_t n, row_act act);
+    /* d_x = d_y r act''(x), in f32: how act_back's result moves with x */
+    void (*act_bend)(float *d_x,
+                     const float *d_y,
+                     const float *r,
+                     const float *x,
+                     size_t n,
+                     row_act act);
     /* Softmax, or its logarithm, over the middle one of [outer, d, inner]. */
     void (*softmax)(
         row_values y, row_values x, size_t outer, size_t d, size_t inner, bool logarithm);

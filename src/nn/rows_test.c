@@ -15,7 +15,7 @@
 enum { SPACE = 1200, ROWS = 5 };
 
 typedef struct results {
-    float y[SPACE], d[SPACE], gain[SPACE], bias[SPACE];
+    float y[SPACE], d[SPACE], bend[SPACE], gain[SPACE], bias[SPACE];
     row_stat stat[SPACE];
 } results;
 
@@ -44,6 +44,7 @@ static void run(const row_kernels *k, int kind, int half, size_t c, results *out
     if (kind <= ACT_SILU) {
         k->act(y, in, ROWS * c, (row_act)kind);
         k->act_back(d_x, d, in, ROWS * c, (row_act)kind);
+        k->act_bend(out->bend, d_y, gain, x, ROWS * c, (row_act)kind);
     } else if (kind <= 6) {
         k->norm(y, out->stat, in, &g);
         k->norm_back(d_x, out->gain, out->bias, d, in, out->stat, &g);

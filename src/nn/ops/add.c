@@ -2,6 +2,7 @@
  * pass, in f32 or bf16. */
 #include "nn/elementwise.h"
 #include "nn/mixed.h"
+#include "nn/tangent.h"
 
 static double at(double a, double b, double *slope) {
     if (slope)
@@ -60,6 +61,7 @@ const nn_op_def assay_op_add = {
     .plan = binary_plan,
     .forward = add_forward,
     .backward = add_backward,
+    .tangent = nn_tangent_sum,
     .reference = binary_reference,
     .cases = binary_cases,
 };

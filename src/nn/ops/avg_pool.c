@@ -2,6 +2,7 @@
  * count_include_pad is 0 (ONNX's); what juts out behind the padding with ceil_mode never
  * counts. */
 #include "nn/op.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -165,6 +166,7 @@ const nn_op_def assay_op_avg_pool = {
     .infer = pool_infer,
     .forward = pool_forward,
     .backward = pool_backward,
+    .tangent = nn_tangent_linear,
     .reference = pool_reference,
     .cases = pool_cases,
 };

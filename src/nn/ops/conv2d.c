@@ -3,6 +3,7 @@
  * full batch and for one smaller one (the last of an epoch). */
 #include "nn/conv_choice.h"
 #include "nn/stem.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -441,6 +442,7 @@ const nn_op_def assay_op_conv2d = {
     .forward = conv_forward,
     .backward = conv_backward,
     .factors = conv_factors,
+    .tangent = nn_tangent_product,
     .reference = conv_reference,
     .cases = conv_cases,
 };

@@ -6,6 +6,7 @@
  * passes are oneDNN's of it, with roles exchanged. A batch not filled runs example by
  * example. */
 #include "nn/kernels.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -327,6 +328,7 @@ const nn_op_def assay_op_conv_transpose = {
     .forward = ct_forward,
     .backward = ct_backward,
     .factors = ct_factors,
+    .tangent = nn_tangent_product,
     .reference = ct_reference,
     .cases = ct_cases,
 };

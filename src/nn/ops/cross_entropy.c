@@ -4,6 +4,7 @@
  * token it is the mean over an example's tokens; loss.h says which count. A label outside
  * 0..K-1 is INVALID. */
 #include "nn/loss.h"
+#include "nn/tangent.h"
 
 #include <math.h>
 #include <string.h>
@@ -64,6 +65,11 @@ static assay_status ce_backward(nn_io *io) {
     }
 done:
     return status;
+}
+
+static assay_status ce_tangent(nn_value *out, const nn_tangent *t) {
+    const nn_value in[] = {t->node->in[0], t->node->in[1], t->of[0]};
+    return nn_tangent_op(out, t, "cross_entropy_tangent", in, 3);
 }
 
 static void ce_reference(const nn_node *node,
@@ -145,6 +151,7 @@ const nn_op_def assay_op_cross_entropy = {
     .plan = loss_plan,
     .forward = ce_forward,
     .backward = ce_backward,
+    .tangent = ce_tangent,
     .reference = ce_reference,
     .cases = ce_cases,
 };

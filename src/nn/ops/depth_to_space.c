@@ -2,6 +2,7 @@
  * its channels from one pixel; the block's place comes before the channel ("crd" 0: DCR)
  * or behind it ("crd" 1: CRD), as in ONNX. */
 #include "nn/strided.h"
+#include "nn/tangent.h"
 
 static const char *const attrs[] = {"block", "crd", NULL};
 
@@ -85,5 +86,6 @@ const nn_op_def assay_op_depth_to_space = {
     .attrs = attrs,
     .family = &family,
     .infer = depth_to_space_infer,
+    .tangent = nn_tangent_linear,
     .cases = cases,
 };

@@ -3,6 +3,7 @@
 #include "nn/op.h"
 
 #include "nn/mixed.h"
+#include "nn/tangent.h"
 #include "simd/simd.h"
 
 #include <string.h>
@@ -132,6 +133,7 @@ const nn_op_def assay_op_embedding = {
     .forward = embedding_forward,
     .backward = embedding_backward,
     .factors = embedding_factors,
+    .tangent = nn_tangent_product,
     .reference = embedding_reference,
     .cases = embedding_cases,
 };

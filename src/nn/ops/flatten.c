@@ -2,6 +2,7 @@
  * of a linear layer behind it mean what they mean in PyTorch. Images lie channels-last,
  * hence a transposition. */
 #include "nn/op.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -95,6 +96,7 @@ const nn_op_def assay_op_flatten = {
     .infer = flatten_infer,
     .forward = flatten_forward,
     .backward = flatten_backward,
+    .tangent = nn_tangent_linear,
     .reference = flatten_reference,
     .cases = flatten_cases,
 };

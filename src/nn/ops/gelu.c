@@ -3,6 +3,7 @@
  * x / (1 + exp(-2 sqrt(2 / pi) (x + 0.044715 x^3))). */
 #include "nn/op.h"
 #include "nn/rows.h"
+#include "nn/tangent.h"
 
 #include <math.h>
 
@@ -39,6 +40,10 @@ static assay_status gelu_backward(nn_io *io) {
         (row_values){io->d_in[0], x_half}, (row_values){(void *)io->d_out, io->out_half},
         (row_values){(void *)io->in[0], x_half}, count_of(io), act_of(io->node));
     return ASSAY_OK;
+}
+
+static assay_status gelu_tangent(nn_value *out, const nn_tangent *t) {
+    return nn_tangent_act(out, t, "gelu_tangent", false);
 }
 
 static void gelu_reference(const nn_node *node,
@@ -104,6 +109,7 @@ const nn_op_def assay_op_gelu = {
     .plan = gelu_plan,
     .forward = gelu_forward,
     .backward = gelu_backward,
+    .tangent = gelu_tangent,
     .reference = gelu_reference,
     .cases = gelu_cases,
 };

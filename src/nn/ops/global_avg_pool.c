@@ -1,5 +1,6 @@
 /* global_avg_pool: the mean of each channel over the image, [N,C,H,W] to [N,C,1,1]. */
 #include "nn/kernels.h"
+#include "nn/tangent.h"
 
 static assay_status gap_infer(nn_node *node) {
     const nn_shape *x = &node->in_shape[0];
@@ -90,6 +91,7 @@ const nn_op_def assay_op_global_avg_pool = {
     .infer = gap_infer,
     .forward = gap_forward,
     .backward = gap_backward,
+    .tangent = nn_tangent_linear,
     .reference = gap_reference,
     .cases = gap_cases,
 };

@@ -1,6 +1,7 @@
 /* layout: the same image values, lying the other way in memory (channels-last or row by
  * row). Put in by the graph where an op needs it; the numbers do not change. */
 #include "nn/op.h"
+#include "nn/tangent.h"
 
 #include "tensor/tensor.h"
 
@@ -134,6 +135,7 @@ const nn_op_def assay_op_layout = {
     .infer = layout_infer,
     .forward = layout_forward,
     .backward = layout_backward,
+    .tangent = nn_tangent_linear,
     .reference = layout_reference,
     .cases = layout_cases,
 };

@@ -2,6 +2,7 @@
  * activation behind it is done in the same pass. */
 #include "nn/kernels.h"
 #include "nn/product.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -325,6 +326,7 @@ const nn_op_def assay_op_linear = {
     .forward = linear_forward,
     .backward = linear_backward,
     .factors = linear_factors,
+    .tangent = nn_tangent_product,
     .reference = linear_reference,
     .cases = linear_cases,
 };

@@ -3,6 +3,7 @@
  * result does not have (NumPy's and ONNX's rules). Over the batch nothing is summed but
  * in gradients of what is the same for all of it. */
 #include "nn/product.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -317,6 +318,7 @@ const nn_op_def assay_op_matmul = {
     .forward = matmul_forward,
     .backward = matmul_backward,
     .factors = matmul_factors,
+    .tangent = nn_tangent_product,
     .reference = matmul_reference,
     .cases = matmul_cases,
 };

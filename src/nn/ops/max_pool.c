@@ -1,6 +1,7 @@
 /* max_pool: the largest value in a window; padding never wins. Forward notes which tap
  * won. A window with dilation goes by plain loops, which note the pixel that won. */
 #include "nn/mixed.h"
+#include "nn/tangent.h"
 
 #include <math.h>
 #include <string.h>
@@ -130,6 +131,10 @@ static assay_status pool_backward(nn_io *io) {
     return status;
 }
 
+static assay_status pool_tangent(nn_value *out, const nn_tangent *t) {
+    return nn_tangent_act(out, t, "max_pool_tangent", false);
+}
+
 static void pool_reference(const nn_node *node,
                            int n,
                            bool training,
@@ -218,6 +223,7 @@ const nn_op_def assay_op_max_pool = {
     .plan = pool_plan,
     .forward = pool_forward,
     .backward = pool_backward,
+    .tangent = pool_tangent,
     .reference = pool_reference,
     .cases = pool_cases,
 };

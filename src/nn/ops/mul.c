@@ -1,5 +1,6 @@
 /* mul: a b, element by element, with broadcasting. Integers wrap. */
 #include "nn/elementwise.h"
+#include "nn/tangent.h"
 
 static double at(double a, double b, double *slope) {
     if (slope) {
@@ -23,5 +24,6 @@ const nn_op_def assay_op_mul = {
     .summary = "the product of two values, element by element",
     .dtypes = NUM_ALL,
     .family = &family,
+    .tangent = nn_tangent_product,
     .cases = binary_cases,
 };

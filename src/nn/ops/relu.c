@@ -2,6 +2,7 @@
  * behind it is done in the same pass, which starts from nought instead of minus infinity:
  * the positive image is never written. */
 #include "nn/mixed.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -64,6 +65,10 @@ static assay_status relu_backward(nn_io *io) {
     return ASSAY_OK;
 }
 
+static assay_status relu_tangent(nn_value *out, const nn_tangent *t) {
+    return nn_tangent_act(out, t, "relu_tangent", true);
+}
+
 static void relu_reference(const nn_node *node,
                            int n,
                            bool training,
@@ -104,6 +109,7 @@ const nn_op_def assay_op_relu = {
     .plan = relu_plan,
     .forward = relu_forward,
     .backward = relu_backward,
+    .tangent = relu_tangent,
     .reference = relu_reference,
     .cases = relu_cases,
 };

@@ -2,6 +2,7 @@
  * "shape": one size per dimension, 0 for that of the input, -1 (once) for what is left.
  * The batch stays the first dimension. squeeze and unsqueeze are this op. */
 #include "nn/strided.h"
+#include "nn/tangent.h"
 
 static const char *const attrs[] = {"shape", NULL};
 
@@ -129,5 +130,6 @@ const nn_op_def assay_op_reshape = {
     .attrs = attrs,
     .family = &family,
     .infer = reshape_infer,
+    .tangent = nn_tangent_linear,
     .cases = cases,
 };

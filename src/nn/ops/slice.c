@@ -2,6 +2,7 @@
  * "starts", "ends", "axes" (default: the first ones), "steps" (default 1), as in ONNX:
  * negative places count from the end, those past an end are cut to it. */
 #include "nn/strided.h"
+#include "nn/tangent.h"
 
 static const char *const attrs[] = {"starts", "ends", "axes", "steps", NULL};
 
@@ -159,5 +160,6 @@ const nn_op_def assay_op_slice = {
     .attrs = attrs,
     .family = &family,
     .infer = slice_infer,
+    .tangent = nn_tangent_linear,
     .cases = cases,
 };

@@ -1,6 +1,7 @@
 /* space_to_depth: blocks of "block" x "block" pixels become channels of one pixel; the
  * block's place comes before the channel, as in ONNX. */
 #include "nn/strided.h"
+#include "nn/tangent.h"
 
 static const char *const attrs[] = {"block", NULL};
 
@@ -74,5 +75,6 @@ const nn_op_def assay_op_space_to_depth = {
     .attrs = attrs,
     .family = &family,
     .infer = space_to_depth_infer,
+    .tangent = nn_tangent_linear,
     .cases = cases,
 };

@@ -1,6 +1,7 @@
 /* transpose: the dimensions in another order: dimension k of the output is dimension
  * perm[k] of the input (default: all reversed). The batch stays first. */
 #include "nn/strided.h"
+#include "nn/tangent.h"
 
 #include <string.h>
 
@@ -111,5 +112,6 @@ const nn_op_def assay_op_transpose = {
     .attrs = attrs,
     .family = &family,
     .infer = transpose_infer,
+    .tangent = nn_tangent_linear,
     .cases = cases,
 };
