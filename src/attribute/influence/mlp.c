@@ -31,7 +31,6 @@ assay_status mlp_of(mlp *out, const zoo_model *model) {
     if (fits && width == (size_t)model->config.classes)
         return ASSAY_OK;
     (void)err_set(ASSAY_E_UNSUPPORTED, "%s is not a chain of linear layers", model->name);
-    err_help("replay treats MLPs; for other models take ekfac or trak");
     return ASSAY_E_UNSUPPORTED;
 }
 

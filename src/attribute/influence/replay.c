@@ -334,7 +334,8 @@ done:
     return status;
 }
 
-assay_status att_replay(float *scores, const att_member *m, double from) {
+/* For chains of linear layers, by products that are made for them. */
+static assay_status replay_chain(float *scores, const att_member *m, double from) {
     assay_status status = ASSAY_OK;
     const att_study *s = m->study;
     replay r = {.ctx = s->ctx, .m = m, .scores = scores};
@@ -355,4 +356,14 @@ assay_status att_replay(float *scores, const att_member *m, double from) {
 done:
     replay_free(&r);
     return status;
+}
+
+assay_status att_replay(float *scores, const att_member *m, double from) {
+    if (!m->run) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "it is not known how the model was trained");
+        err_help("replay trains again; for checkpoints take ekfac or trak");
+        return ASSAY_E_UNSUPPORTED;
+    }
+    assay_status status = replay_chain(scores, m, from);
+    return status == ASSAY_E_UNSUPPORTED ? replay_graph(scores, m, from) : status;
 }

@@ -19,10 +19,16 @@
 
 /** Adds d margin_t / d weight_i to scores [n_rows, n_targets].
  *  @param from  share of the run, at its beginning, that is left out, 0 to 1 exclusive
- *  @errors UNSUPPORTED (not an MLP), NUMERIC, NOMEM, CANCELLED
+ *  @errors UNSUPPORTED (an op without a tangent), NUMERIC, NOMEM, CANCELLED
  *  @threads uses the context's; bytes do not depend on how many
- *  @cost about (1 - from) trainings per target */
+ *  @cost about (1 - from) trainings per target for chains of linear layers, three times
+ *        that for other models */
 ASSAY_MUST_CHECK assay_status att_replay(float *scores, const att_member *m, double from);
+
+/* The same for any model whose ops have tangents, also chains of linear layers. */
+ASSAY_MUST_CHECK assay_status replay_graph(float *scores,
+                                           const att_member *m,
+                                           double from);
 
 /* What a step left for its derivatives. Products with B lie so that nothing is packed. */
 typedef struct replay_step {

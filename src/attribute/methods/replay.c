@@ -9,6 +9,6 @@ static assay_status score(att_sum *sum, const att_member *m, const att_settings 
 
 const att_method assay_attribution_replay = {
     .name = "replay",
-    .summary = "the exact derivative through the training run (MLPs)",
+    .summary = "the exact derivative through the training run",
     .score = score,
 };
