@@ -101,8 +101,8 @@ typedef struct nn_factor {
     int64_t t, in, out; /* OUTER, GATHER */
     int64_t h, w, oh, ow, kh, kw, stride[2], pad[4],
         dilation[2]; /* CONV; pad: top left bottom right */
-    bool transposed; /* CONV: x is the output's gradient, d the input, and the bias's
-                        gradient the sum of x */
+    bool transposed; /* CONV, OUTER: x is the output's gradient, d the input, and the
+                        bias's gradient the sum of x */
     int64_t groups;  /* CONV; 0 and 1: one */
 } nn_factor;
 int nn_exec_factor_count(const nn_exec *e);

@@ -1,89 +1,91 @@
-/* Batches through an executor that hands out factors; what they say is copied into arrays
+/* Batches through an executor that hands out factors: thin ones are copied into arrays
  * for all rows. */
 #include "attribute/gradient/capture.h"
 
 #include "base/pool.h"
 
-#include <math.h>
 #include <string.h>
 
-enum { BATCH = 100 };
+/* Rows of a batch: of models with thin layers only, and of others, whose activations are
+ * large. */
+enum { BATCH = 100, WIDE_BATCH = 20 };
 
-typedef struct capture {
-    const att_member *m;
-    att_layers *out;
-    const uint32_t *rows;
-    att_output output;
-    nn_weights weights; /* not changed */
-    nn_exec **exec;     /* [workers] */
-    float **seed;       /* [workers][BATCH, classes] */
-} capture;
+static bool is_thin(const nn_factor *f) {
+    return f->kind == NN_FACTOR_OUTER && f->t == 1 && !f->transposed;
+}
 
-static assay_status worker_make(const capture *c, int worker) {
+/* ---- what layers there are ---- */
+
+static void thin_add(att_layers *out, const nn_factor *f, int factor) {
+    att_layer *l = &out->layer[out->count++];
+    *l = (att_layer){.factor = factor, .bias = f->bias_count > 0, .out = (size_t)f->out};
+    l->in = (size_t)f->in + l->bias;
+}
+
+static void wide_add(att_layers *out, const nn_factor *f, int factor) {
+    att_wide *w = &out->wide[out->wides++];
+    size_t bias = f->bias_count > 0;
+    *w = (att_wide){.factor = factor,
+                    .kind = f->kind,
+                    .bias = bias,
+                    .plain = f->kind == NN_FACTOR_DIAG || f->transposed || f->groups > 1,
+                    .rows = 1,
+                    .columns = f->weight_count + f->bias_count,
+                    .at = out->wide_floats,
+                    .room = nn_factor_scratch(f)};
+    if (!w->plain && f->kind == NN_FACTOR_GATHER) {
+        w->columns = (size_t)f->out;
+        w->rows = f->weight_count / w->columns;
+    } else if (!w->plain) {
+        w->rows = (size_t)f->out;
+        w->columns = f->weight_count / w->rows + bias;
+    }
+    out->wide_floats += w->rows * w->columns;
+}
+
+/* Of an op that shares its weight with another, gradients would have to be added up. */
+static assay_status shares_nothing(const att_source *s, int count, const nn_factor *f) {
+    for (int i = 0; i < count; i++)
+        if (nn_exec_factor(s->exec[0], i).weight_offset == f->weight_offset) {
+            (void)err_set(ASSAY_E_UNSUPPORTED, "two ops share a parameter");
+            err_where("nodes %d and %d", nn_exec_factor(s->exec[0], i).node, f->node);
+            err_help("methods that project gradients (trak) treat every model");
+            return ASSAY_E_UNSUPPORTED;
+        }
+    return ASSAY_OK;
+}
+
+/* From one row, in an executor of its own. */
+static assay_status layers_find(att_layers *out, const att_member *m, att_output output) {
     assay_status status = ASSAY_OK;
-    const zoo_model *z = c->m->study->model;
-    assay_ctx *ctx = c->out->ctx;
-    const nn_value keep[] = {z->logits, z->margin};
-    const nn_exec_options o = {.mode = NN_CAPTURE,
-                               .batch = BATCH,
-                               .keep = keep,
-                               .n_keep = 2,
-                               .target = c->output == ATT_MARGIN ? z->margin : z->logits,
-                               .dtype = ASSAY_F32,
-                               .shards = 1};
-    ASSAY_TRY(mem_new(ctx, &c->seed[worker], (size_t)(BATCH * z->config.classes),
-                      sizeof(float)));
-    ASSAY_TRY(
-        nn_exec_create(&c->exec[worker], ctx, z->graph, (nn_weights *)&c->weights, &o));
+    att_source one = {0};
+    ASSAY_TRY(att_source_open(&one, m, output, 1));
+    ASSAY_TRY(att_source_run(&one, 0, out->row, 1, 0, NULL));
+    int count = att_source_factors(&one, 0);
+    if (count > ATT_MOST_LAYERS)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%d layers; at most %d are treated", count,
+                   ATT_MOST_LAYERS);
+    for (int i = 0; i < count; i++) {
+        const nn_factor f = att_source_factor(&one, 0, i);
+        ASSAY_TRY(shares_nothing(&one, i, &f));
+        if (is_thin(&f))
+            thin_add(out, &f, i);
+        else
+            wide_add(out, &f, i);
+    }
 done:
+    att_source_close(&one);
     return status;
 }
 
-/* d loss_c / d logits = p - e_c, times sqrt(p_c); of the margin simply 1. */
-static void seed_fill(const capture *c, int worker, size_t n, size_t pass) {
-    const zoo_model *z = c->m->study->model;
-    float *seed = c->seed[worker];
-    size_t k = (size_t)z->config.classes;
-    if (c->output == ATT_MARGIN) {
-        for (size_t i = 0; i < n; i++)
-            seed[i] = 1;
-        return;
-    }
-    const float *logits = nn_exec_value(c->exec[worker], z->logits);
-    for (size_t i = 0; i < n; i++, logits += k, seed += k) {
-        float most = logits[0];
-        double sum = 0;
-        for (size_t j = 1; j < k; j++)
-            most = logits[j] > most ? logits[j] : most;
-        for (size_t j = 0; j < k; j++)
-            sum += exp((double)(logits[j] - most));
-        double root = sqrt(exp((double)(logits[pass] - most)) / sum);
-        for (size_t j = 0; j < k; j++)
-            seed[j] = (float)(root * (exp((double)(logits[j] - most)) / sum -
-                                      (j == pass ? 1 : 0)));
-    }
-}
+/* ---- thin layers of all rows ---- */
 
-static assay_status factor_check(const nn_factor *f) {
-    if (f->kind == NN_FACTOR_OUTER && f->t == 1)
-        return ASSAY_OK;
-    (void)err_set(ASSAY_E_UNSUPPORTED,
-                  "this method treats linear layers that see an example once");
-    err_where("node %d", f->node);
-    err_help("methods that project gradients (trak) treat every layer");
-    return ASSAY_E_UNSUPPORTED;
-}
-
-/* Copies what the batch says of its layers to rows from `first` on. */
-static assay_status
-take(const capture *c, int worker, size_t first, size_t n, size_t pass) {
-    assay_status status = ASSAY_OK;
-    att_layers *out = c->out;
+/* Copies what the batch says of its thin layers to rows from `first` on. */
+static void take(const att_layers *out, int worker, size_t first, size_t n, size_t pass) {
     for (int l = 0; l < out->count; l++) {
-        const nn_factor f = nn_exec_factor(c->exec[worker], l);
         const att_layer *layer = &out->layer[l];
+        const nn_factor f = att_source_factor(out->source, worker, layer->factor);
         size_t in = (size_t)f.in;
-        ASSAY_TRY(factor_check(&f));
         for (size_t i = 0; pass == 0 && i < n; i++) {
             float *a = layer->a + (first + i) * layer->in;
             memcpy(a, f.x + i * in, in * sizeof *a);
@@ -93,64 +95,17 @@ take(const capture *c, int worker, size_t first, size_t n, size_t pass) {
         memcpy(layer->d + (pass * out->rows + first) * layer->out, f.d,
                n * layer->out * sizeof(float));
     }
-done:
-    return status;
 }
 
 static assay_status run_rows(void *arg, int worker, size_t begin, size_t end) {
-    const capture *c = arg;
+    const att_layers *out = arg;
     assay_status status = ASSAY_OK;
-    const att_study *s = c->m->study;
-    size_t n = end - begin;
-    if (!c->exec[worker])
-        ASSAY_TRY(worker_make(c, worker));
-    for (size_t pass = 0; pass < c->out->passes; pass++) {
-        att_feed(s, c->exec[worker], c->rows + begin, n);
-        ASSAY_TRY(nn_exec_forward(c->exec[worker], (int)n));
-        const float *margin = nn_exec_value(c->exec[worker], s->model->margin);
-        for (size_t i = 0; i < n; i++) {
-            if (!isfinite(margin[i])) {
-                (void)err_set(ASSAY_E_NUMERIC, "a margin is not finite");
-                err_where("row %u", c->rows[begin + i]);
-                err_help("the model's training diverged: use a smaller rate");
-                return ASSAY_E_NUMERIC;
-            }
-            c->out->q[begin + i] = (float)(1 / (1 + exp((double)margin[i])));
-        }
-        seed_fill(c, worker, n, pass);
-        ASSAY_TRY(nn_exec_backward(c->exec[worker], c->seed[worker]));
-        ASSAY_TRY(take(c, worker, begin, n, pass));
+    size_t passes = out->count ? out->passes : 1; /* of wide layers alone: for q */
+    for (size_t pass = 0; pass < passes; pass++) {
+        ASSAY_TRY(att_source_run(out->source, worker, out->row + begin, end - begin, pass,
+                                 out->q + begin));
+        take(out, worker, begin, end - begin, pass);
     }
-done:
-    return status;
-}
-
-/* Sizes of the layers, from an executor that has run nothing yet. */
-static assay_status layers_make(const capture *c) {
-    assay_status status = ASSAY_OK;
-    att_layers *out = c->out;
-    ASSAY_TRY(worker_make(c, 0));
-    att_feed(c->m->study, c->exec[0], c->rows, 1);
-    ASSAY_TRY(nn_exec_forward(c->exec[0], 1));
-    seed_fill(c, 0, 1, 0);
-    ASSAY_TRY(nn_exec_backward(c->exec[0], c->seed[0]));
-    int count = nn_exec_factor_count(c->exec[0]);
-    if (count > ATT_MOST_LAYERS)
-        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%d layers; at most %d are treated", count,
-                   ATT_MOST_LAYERS);
-    for (int l = 0; l < count; l++) {
-        const nn_factor f = nn_exec_factor(c->exec[0], l);
-        att_layer *layer = &out->layer[l];
-        ASSAY_TRY(factor_check(&f));
-        layer->bias = f.bias_count > 0;
-        layer->in = (size_t)f.in + layer->bias;
-        layer->out = (size_t)f.out;
-        out->count = l + 1;
-        ASSAY_TRY(mem_new(out->ctx, &layer->a, out->rows * layer->in, sizeof(float)));
-        ASSAY_TRY(mem_new(out->ctx, &layer->d, out->passes * out->rows * layer->out,
-                          sizeof(float)));
-    }
-    ASSAY_TRY(mem_new(out->ctx, &out->q, out->rows, sizeof(float)));
 done:
     return status;
 }
@@ -162,41 +117,38 @@ assay_status att_capture(att_layers *out,
                          att_output output) {
     assay_status status = ASSAY_OK;
     assay_ctx *ctx = m->study->ctx;
-    size_t workers = (size_t)assay_ctx_threads(ctx);
-    capture c = {.m = m,
-                 .out = out,
-                 .rows = rows,
-                 .output = output,
-                 .weights = {m->params, m->buffers}};
-    *out = (att_layers){.ctx = ctx, .rows = n, .passes = 1};
-    if (output == ATT_GAUSSNEWTON)
-        out->passes = (size_t)m->study->model->config.classes;
-    if (nn_graph_buffer_floats(m->study->model->graph))
-        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "the model %s has running statistics",
-                   m->study->model->name);
-    ASSAY_TRY(mem_new(ctx, &c.exec, workers, sizeof *c.exec));
-    ASSAY_TRY(mem_new(ctx, &c.seed, workers, sizeof *c.seed));
-    ASSAY_TRY(layers_make(&c));
-    ASSAY_TRY(assay_parallel_for(ctx, n, BATCH, run_rows, &c));
-done:
-    for (size_t w = 0; c.exec && c.seed && w < workers; w++) {
-        nn_exec_destroy(c.exec[w]);
-        mem_free(ctx, c.seed[w]);
+    *out = (att_layers){.ctx = ctx, .rows = n};
+    ASSAY_TRY(mem_new(ctx, &out->row, n, sizeof *out->row));
+    memcpy(out->row, rows, n * sizeof *rows);
+    ASSAY_TRY(layers_find(out, m, output));
+    ASSAY_TRY(mem_new(ctx, &out->source, 1, sizeof *out->source));
+    ASSAY_TRY(att_source_open(out->source, m, output, out->wides ? WIDE_BATCH : BATCH));
+    out->passes = out->source->passes;
+    for (int l = 0; l < out->count; l++) {
+        att_layer *layer = &out->layer[l];
+        ASSAY_TRY(mem_new(ctx, &layer->a, n * layer->in, sizeof(float)));
+        ASSAY_TRY(mem_new(ctx, &layer->d, out->passes * n * layer->out, sizeof(float)));
     }
-    mem_free(ctx, c.exec);
-    mem_free(ctx, c.seed);
+    ASSAY_TRY(mem_new(ctx, &out->q, n, sizeof(float)));
+    ASSAY_TRY(assay_parallel_for(ctx, n, out->source->batch, run_rows, out));
+done:
     if (status != ASSAY_OK)
         att_layers_free(out);
     return status;
 }
 
 void att_layers_free(att_layers *x) {
+    if (!x->ctx)
+        return;
     for (int l = 0; l < x->count; l++) {
         mem_free(x->ctx, x->layer[l].a);
         mem_free(x->ctx, x->layer[l].d);
     }
-    if (x->ctx)
-        mem_free(x->ctx, x->q);
+    if (x->source)
+        att_source_close(x->source);
+    mem_free(x->ctx, x->source);
+    mem_free(x->ctx, x->row);
+    mem_free(x->ctx, x->q);
     *x = (att_layers){0};
 }
 

@@ -106,6 +106,9 @@ assay_status ekfac_make(ekfac *out, const att_member *m) {
     *out = (ekfac){.ctx = s->ctx};
     ASSAY_TRY(la_self_check());
     ASSAY_TRY(att_capture(&x, m, s->rows, s->n_rows, ATT_GAUSSNEWTON));
+    if (x.wides)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
+                   "EK-FAC treats linear layers that see an example once");
     for (int l = 0; l < x.count; l++) {
         const att_layer *w = &x.layer[l];
         ekfac_layer *layer = &out->layer[l];

@@ -1,4 +1,5 @@
-/* Products of factors into kernels, and the dual solution of a ridge regression. */
+/* Products of factors, and of whole gradients, into kernels, and the dual solution of a
+ * ridge regression. */
 #include "attribute/influence/kernel.h"
 
 #include "attribute/algebra/linalg.h"
@@ -6,6 +7,93 @@
 #include "simd/simd.h"
 
 #include <math.h>
+
+/* ---- of wide gradients, by blocks of them that are held at once ---- */
+
+enum { BLOCK_BYTES = 1 << 28 };
+
+/* Rows of a block: whole batches, as many as fit. */
+static size_t block_rows(const att_layers *x) {
+    size_t batch = att_wide_batch(x);
+    size_t fit = BLOCK_BYTES / (x->wide_floats * sizeof(float)) / batch * batch;
+    fit = fit > batch ? fit : batch;
+    return fit < x->rows ? fit : x->rows;
+}
+
+static size_t block_end(const att_layers *x, size_t from, size_t end) {
+    return end - from < block_rows(x) ? end : from + block_rows(x);
+}
+
+/* out [rows, columns] += products of rows [i, i_end) with rows first + [j, j_end). */
+static assay_status block_add(float *out,
+                              const att_layers *x,
+                              const float *left,
+                              const float *right,
+                              const size_t i[2],
+                              const size_t j[2],
+                              size_t columns) {
+    assay_status status = ASSAY_OK;
+    size_t m = i[1] - i[0], n = j[1] - j[0];
+    float *part = NULL;
+    ASSAY_TRY(mem_new(x->ctx, &part, m * n, sizeof *part));
+    ASSAY_TRY(mat_mul_nt(x->ctx, part, left, right, m, n, x->wide_floats));
+    for (size_t r = 0; r < m; r++)
+        for (size_t c = 0; c < n; c++)
+            out[(i[0] + r) * columns + j[0] + c] += part[r * n + c];
+done:
+    mem_free(x->ctx, part);
+    return status;
+}
+
+static assay_status
+wide_kernel(float *out, const att_layers *x, size_t rows, size_t first, size_t columns) {
+    assay_status status = ASSAY_OK;
+    size_t floats = x->wide_floats;
+    float *left = NULL, *right = NULL;
+    if (!x->wides)
+        return ASSAY_OK;
+    size_t block = block_rows(x);
+    ASSAY_TRY(mem_new(x->ctx, &left, block * floats, sizeof *left));
+    ASSAY_TRY(mem_new(x->ctx, &right, block * floats, sizeof *right));
+    for (size_t i[2] = {0}; i[0] < rows; i[0] = i[1]) {
+        i[1] = block_end(x, i[0], rows);
+        ASSAY_TRY(att_wide_fill(left, x, i[0], i[1] - i[0]));
+        for (size_t j[2] = {0}; j[0] < columns; j[0] = j[1]) {
+            j[1] = block_end(x, j[0], columns);
+            bool same = first + j[0] == i[0] && first + j[1] == i[1];
+            ASSAY_TRY(ctx_check(x->ctx));
+            if (!same)
+                ASSAY_TRY(att_wide_fill(right, x, first + j[0], j[1] - j[0]));
+            ASSAY_TRY(block_add(out, x, left, same ? left : right, i, j, columns));
+        }
+    }
+done:
+    mem_free(x->ctx, left);
+    mem_free(x->ctx, right);
+    return status;
+}
+
+static assay_status wide_diagonal(double *sum, const att_layers *x) {
+    assay_status status = ASSAY_OK;
+    size_t floats = x->wide_floats;
+    float *g = NULL;
+    if (!x->wides)
+        return ASSAY_OK;
+    ASSAY_TRY(mem_new(x->ctx, &g, block_rows(x) * floats, sizeof *g));
+    for (size_t i = 0, end; i < x->rows; i = end) {
+        end = block_end(x, i, x->rows);
+        ASSAY_TRY(att_wide_fill(g, x, i, end - i));
+        for (size_t r = i; r < end; r++) {
+            const float *at = g + (r - i) * floats;
+            sum[r] += simd()->f32_dot64(at, at, floats);
+        }
+    }
+done:
+    mem_free(x->ctx, g);
+    return status;
+}
+
+/* ---- all of it ---- */
 
 assay_status
 att_kernel(float *out, const att_layers *x, size_t rows, size_t first, size_t columns) {
@@ -25,22 +113,29 @@ att_kernel(float *out, const att_layers *x, size_t rows, size_t first, size_t co
         for (size_t i = 0; i < cells; i++)
             out[i] += a[i] * d[i];
     }
+    ASSAY_TRY(wide_kernel(out, x, rows, first, columns));
 done:
     mem_free(x->ctx, a);
     mem_free(x->ctx, d);
     return status;
 }
 
-void att_kernel_diagonal(float *out, const att_layers *x) {
-    for (size_t i = 0; i < x->rows; i++) {
-        double sum = 0;
+assay_status att_kernel_diagonal(float *out, const att_layers *x) {
+    assay_status status = ASSAY_OK;
+    double *sum = NULL;
+    ASSAY_TRY(mem_new(x->ctx, &sum, x->rows, sizeof *sum));
+    for (size_t i = 0; i < x->rows; i++)
         for (int l = 0; l < x->count; l++) {
             const att_layer *w = &x->layer[l];
             const float *a = w->a + i * w->in, *d = w->d + i * w->out;
-            sum += simd()->f32_dot64(a, a, w->in) * simd()->f32_dot64(d, d, w->out);
+            sum[i] += simd()->f32_dot64(a, a, w->in) * simd()->f32_dot64(d, d, w->out);
         }
-        out[i] = (float)sum;
-    }
+    ASSAY_TRY(wide_diagonal(sum, x));
+    for (size_t i = 0; i < x->rows; i++)
+        out[i] = (float)sum[i];
+done:
+    mem_free(x->ctx, sum);
+    return status;
 }
 
 assay_status att_dual_add(float *scores,

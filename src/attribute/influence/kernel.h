@@ -5,15 +5,19 @@
 
 #include "attribute/gradient/capture.h"
 
-/** K[i,j] = <g_i, g_(first + j)>: out [rows, columns]. The gradient of a linear layer is
- * an outer product, so the sum over layers of (a_i . a_j)(d_i . d_j).
- *  @errors NOMEM, CANCELLED   @threads uses the context's
- *  @cost 2 rows columns (in + out) per layer */
+/** K[i,j] = <g_i, g_(first + j)>: out [rows, columns]. The gradient of a thin layer is an
+ * outer product, so the sum over layers of (a_i . a_j)(d_i . d_j); wide layers' gradients
+ * are made and multiplied, two blocks of rows at a time.
+ *  @errors as att_capture   @threads uses the context's
+ *  @cost 2 rows columns (in + out) per thin layer, with 2 rows columns floats beside K;
+ *  2 rows columns (parameters) for wide ones, with two blocks of 256 MiB or of a batch's
+ *  gradients, whichever is more. Where rows are more than a block, the columns' gradients
+ *  are made again for each block of rows. */
 ASSAY_MUST_CHECK assay_status
 att_kernel(float *out, const att_layers *x, size_t rows, size_t first, size_t columns);
 
-/** <g_i, g_i> of all rows. */
-void att_kernel_diagonal(float *out, const att_layers *x);
+/** <g_i, g_i> of all rows. @errors as att_kernel */
+ASSAY_MUST_CHECK assay_status att_kernel_diagonal(float *out, const att_layers *x);
 
 /** scores [n, targets] += (K + lambda I)^-1 K_t, for k [n, n + targets], K before K_t.
  *  lambda is `ridge` times the trace of K over `dim`: the mean diagonal of Phi'Phi for

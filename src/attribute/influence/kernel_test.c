@@ -41,19 +41,19 @@ static double dot(const float *a, const float *b, size_t n) {
     return sum;
 }
 
-static void kernel_is_of_gradients(void **state) {
-    (void)state;
+static void kernel_of(const zoo_model_def *def, int thin, int wide) {
     assay_ctx *ctx = test_ctx(2);
-    little *x = little_make(ctx, NULL, &recipe);
+    little *x = little_make(ctx, def, &recipe);
     const att_member m = little_member(x);
     size_t floats = nn_graph_param_floats(x->model.graph), rows = x->toy->n;
     float *g = gradients(x), *k = calloc(rows * rows, sizeof *k);
     float *diagonal = calloc(rows, sizeof *diagonal);
     att_layers layers;
     assert_ok(att_capture_study(&layers, &m));
-    assert_int_equal(layers.count, 3);
+    assert_int_equal(layers.count, thin);
+    assert_int_equal(layers.wides, wide);
     assert_ok(att_kernel(k, &layers, rows, 0, rows));
-    att_kernel_diagonal(diagonal, &layers);
+    assert_ok(att_kernel_diagonal(diagonal, &layers));
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < rows; j++) {
             double want = dot(g + i * floats, g + j * floats, floats);
@@ -66,6 +66,45 @@ static void kernel_is_of_gradients(void **state) {
     free(diagonal);
     free(k);
     free(g);
+    little_free(x);
+    assay_ctx_destroy(ctx);
+}
+
+static void kernel_is_of_gradients(void **state) {
+    (void)state;
+    kernel_of(NULL, 3, 0);
+}
+
+static void and_of_convolutions(void **state) {
+    (void)state;
+    kernel_of(&little_conv, 1, 2);
+}
+
+/* What a conv's and the other layers' parts look like in the engine's own order. */
+static void wide_gradients_are_the_engines(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(2);
+    little *x = little_make(ctx, &little_conv, &recipe);
+    const att_member m = little_member(x);
+    size_t floats = nn_graph_param_floats(x->model.graph), rows = x->toy->n;
+    float *g = gradients(x);
+    att_layers layers;
+    assert_ok(att_capture_study(&layers, &m));
+    float *wide = calloc(rows * layers.wide_floats, sizeof *wide);
+    assert_non_null(wide);
+    assert_ok(att_wide_fill(wide, &layers, 0, rows));
+    assert_int_equal(layers.wide[0].columns, 10); /* 3x3 and the bias */
+    assert_int_equal(layers.wide[1].columns, 36);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t o = 0; o < 4; o++) {
+            const float *at = wide + i * layers.wide_floats + o * 10;
+            for (size_t c = 0; c < 9; c++)
+                assert_true(fabsf(at[c] - g[i * floats + o * 9 + c]) < 1e-4f);
+            assert_true(fabsf(at[9] - g[i * floats + 36 + o]) < 1e-4f);
+        }
+    free(wide);
+    free(g);
+    att_layers_free(&layers);
     little_free(x);
     assay_ctx_destroy(ctx);
 }
@@ -158,7 +197,8 @@ static void bad_kernels_are_refused(void **state) {
     assay_ctx_destroy(ctx);
 }
 
-static void other_layers_are_refused(void **state) {
+/* Running statistics are the member's to bring. */
+static void statistics_are_missed(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
     little *x = little_make(ctx, NULL, &recipe);
@@ -169,7 +209,11 @@ static void other_layers_are_refused(void **state) {
     assert_ok(nn_weights_create(&weights, ctx, x->model.graph, 1));
     att_member m = {.study = &x->study, .run = &x->run, .params = weights.params};
     att_layers layers;
-    assert_fails(ASSAY_E_UNSUPPORTED, att_capture_study(&layers, &m));
+    assert_fails(ASSAY_E_INVALID, att_capture_study(&layers, &m));
+    m.buffers = weights.buffers;
+    assert_ok(att_capture_study(&layers, &m));
+    assert_int_equal(layers.wides, 10); /* convolutions and norms */
+    att_layers_free(&layers);
     nn_weights_destroy(&weights, ctx);
     zoo_destroy(&x->model);
     x->model = mlp;
@@ -180,10 +224,12 @@ static void other_layers_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernel_is_of_gradients),
+        cmocka_unit_test(and_of_convolutions),
+        cmocka_unit_test(wide_gradients_are_the_engines),
         cmocka_unit_test(gauss_newton_at_the_logits),
         cmocka_unit_test(dual_equals_primal),
         cmocka_unit_test(bad_kernels_are_refused),
-        cmocka_unit_test(other_layers_are_refused),
+        cmocka_unit_test(statistics_are_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ static assay_status score(att_sum *sum, const att_member *m, const att_settings 
     ASSAY_TRY(mem_new(s->ctx, &k, s->n_rows * targets, sizeof *k));
     ASSAY_TRY(mem_new(s->ctx, &norm, x.rows, sizeof *norm));
     ASSAY_TRY(att_kernel(k, &x, s->n_rows, s->n_rows, targets));
-    att_kernel_diagonal(norm, &x);
+    ASSAY_TRY(att_kernel_diagonal(norm, &x));
     for (size_t i = 0; i < x.rows; i++)
         norm[i] = norm[i] > 0 ? 1 / sqrtf(norm[i]) : 0;
     for (size_t i = 0; i < s->n_rows; i++)

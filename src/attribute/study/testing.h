@@ -26,6 +26,26 @@ done:
 
 static const zoo_model_def little_mlp = {.name = "little", .build = little_build};
 
+/* Convolutions with and without bias, small. */
+static inline assay_status little_conv_build(zoo_model *m) {
+    assay_status status = ASSAY_OK;
+    nn_value x = m->images;
+    ASSAY_TRY(zoo_conv_of(m, &x, "conv1", &(zoo_conv_shape){4, 3, 1, 1, true}));
+    ASSAY_TRY(zoo_relu(m, &x));
+    ASSAY_TRY(zoo_max_pool(m, &x));
+    ASSAY_TRY(zoo_conv_of(m, &x, "conv2", &(zoo_conv_shape){6, 3, 2, 0, false}));
+    ASSAY_TRY(zoo_relu(m, &x));
+    ASSAY_TRY(zoo_flatten(m, &x));
+    m->penultimate = x;
+    ASSAY_TRY(zoo_linear(m, &x, "fc", m->config.classes));
+    m->logits = x;
+done:
+    return status;
+}
+
+static const zoo_model_def little_conv = {.name = "little-conv",
+                                          .build = little_conv_build};
+
 typedef struct little {
     toy *toy;
     zoo_model model;

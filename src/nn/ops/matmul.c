@@ -238,6 +238,7 @@ done:
 static void matmul_factors(const nn_io *io, nn_factor *f) {
     batches r = batches_of(io->node, io->n);
     f->kind = NN_FACTOR_OUTER;
+    f->transposed = true; /* x is the derivative */
     f->d = io->in[0];
     f->x = io->d_out;
     f->t = r.m / io->n;
