@@ -31,6 +31,7 @@ static void wide_add(att_layers *out, const nn_factor *f, int factor) {
                     .plain = f->kind == NN_FACTOR_DIAG || f->transposed || f->groups > 1,
                     .rows = 1,
                     .columns = f->weight_count + f->bias_count,
+                    .in = (size_t)f->in,
                     .at = out->wide_floats,
                     .room = nn_factor_scratch(f)};
     if (!w->plain && f->kind == NN_FACTOR_GATHER) {

@@ -27,6 +27,7 @@ typedef struct att_wide {
     nn_factor_kind kind;
     bool bias, plain; /* plain: it has no Kronecker factors */
     size_t rows, columns;
+    size_t in;   /* channels of a convolution */
     size_t at;   /* place in a wide gradient */
     size_t room; /* of nn_factor_gradient */
 } att_wide;

@@ -1,5 +1,5 @@
 /* Factors, eigenbases and corrected eigenvalues; scores by one product per target. */
-#include "attribute/influence/ekfac.h"
+#include "attribute/influence/ekfac_inside.h"
 
 #include "attribute/algebra/linalg.h"
 #include "attribute/algebra/matmul.h"
@@ -8,18 +8,13 @@
 #include <math.h>
 #include <string.h>
 
-/* Eigenvectors of x'x / scale, one per row: out [n, n]. */
-static assay_status
-basis(float **out, assay_ctx *ctx, const float *x, size_t rows, size_t n, double scale) {
+assay_status
+ekfac_basis(float **out, assay_ctx *ctx, double *gram, size_t n, double scale) {
     assay_status status = ASSAY_OK;
-    float *scratch = NULL;
-    double *gram = NULL, *value = NULL, *vector = NULL;
-    ASSAY_TRY(mem_new(ctx, &scratch, n * n, sizeof *scratch));
-    ASSAY_TRY(mem_new(ctx, &gram, n * n, sizeof *gram));
+    double *value = NULL, *vector = NULL;
     ASSAY_TRY(mem_new(ctx, &value, n, sizeof *value));
     ASSAY_TRY(mem_new(ctx, &vector, n * n, sizeof *vector));
     ASSAY_TRY(mem_new(ctx, out, n * n, sizeof **out));
-    la_gram((int64_t)rows, (int64_t)n, x, (int64_t)n, scratch, gram);
     for (size_t i = 0; i < n * n; i++) {
         if (!isfinite(gram[i]))
             ASSAY_FAIL(ASSAY_E_NUMERIC, "a layer's covariance is not finite");
@@ -29,10 +24,24 @@ basis(float **out, assay_ctx *ctx, const float *x, size_t rows, size_t n, double
     for (size_t i = 0; i < n * n; i++)
         (*out)[i] = (float)vector[i];
 done:
-    mem_free(ctx, scratch);
-    mem_free(ctx, gram);
     mem_free(ctx, value);
     mem_free(ctx, vector);
+    return status;
+}
+
+/* The same of x'x / scale. */
+static assay_status
+basis(float **out, assay_ctx *ctx, const float *x, size_t rows, size_t n, double scale) {
+    assay_status status = ASSAY_OK;
+    float *scratch = NULL;
+    double *gram = NULL;
+    ASSAY_TRY(mem_new(ctx, &scratch, n * n, sizeof *scratch));
+    ASSAY_TRY(mem_new(ctx, &gram, n * n, sizeof *gram));
+    la_gram((int64_t)rows, (int64_t)n, x, (int64_t)n, scratch, gram);
+    ASSAY_TRY(ekfac_basis(out, ctx, gram, n, scale));
+done:
+    mem_free(ctx, scratch);
+    mem_free(ctx, gram);
     return status;
 }
 
@@ -94,6 +103,9 @@ static assay_status eigenvalues(ekfac *e, att_layers *x) {
             sum += (double)layer->value[i];
         count += (double)(w->in * w->out);
     }
+    for (size_t i = 0; i < x->wide_floats; i++)
+        sum += (double)e->wide_value[i];
+    count += (double)x->wide_floats;
     e->mean = sum / count;
 done:
     return status;
@@ -106,9 +118,6 @@ assay_status ekfac_make(ekfac *out, const att_member *m) {
     *out = (ekfac){.ctx = s->ctx};
     ASSAY_TRY(la_self_check());
     ASSAY_TRY(att_capture(&x, m, s->rows, s->n_rows, ATT_GAUSSNEWTON));
-    if (x.wides)
-        ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
-                   "EK-FAC treats linear layers that see an example once");
     for (int l = 0; l < x.count; l++) {
         const att_layer *w = &x.layer[l];
         ekfac_layer *layer = &out->layer[l];
@@ -119,6 +128,7 @@ assay_status ekfac_make(ekfac *out, const att_member *m) {
         ASSAY_TRY(basis(&layer->out_vector, s->ctx, w->d, x.passes * x.rows, w->out,
                         (double)x.rows));
     }
+    ASSAY_TRY(ekfac_wide_make(out, &x));
     ASSAY_TRY(ekfac_turn(&x, out));
     ASSAY_TRY(eigenvalues(out, &x));
 done:
@@ -134,6 +144,12 @@ void ekfac_free(ekfac *e) {
         mem_free(e->ctx, e->layer[l].out_vector);
         mem_free(e->ctx, e->layer[l].value);
     }
+    for (int l = 0; l < e->wides; l++) {
+        mem_free(e->ctx, e->wide[l].row_vector);
+        mem_free(e->ctx, e->wide[l].column_vector);
+    }
+    if (e->ctx)
+        mem_free(e->ctx, e->wide_value);
     *e = (ekfac){0};
 }
 
@@ -239,6 +255,7 @@ assay_status ekfac_scores(float *scores,
     }
     ASSAY_TRY(mem_new(e->ctx, &job.worker, workers, sizeof *job.worker));
     ASSAY_TRY(assay_parallel_for(e->ctx, targets, 1, score_targets, &job));
+    ASSAY_TRY(ekfac_wide_scores(scores, e, x, rows, targets, job.delta));
 done:
     for (size_t w = 0; job.worker && w < workers; w++) {
         mem_free(e->ctx, job.worker[w].weight);
