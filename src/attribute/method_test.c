@@ -9,8 +9,7 @@ static const att_recipe recipe = {
     .epochs = 2, .batch = LITTLE_BATCH, .rate = .02, .momentum = .9, .hold = .5};
 
 /* Every method: finite scores, the same at any number of threads, and not all nought. */
-static void methods_do_not_depend_on_threads(void **state) {
-    (void)state;
+static void no_method_depends_on_threads(const zoo_model_def *def) {
     const att_settings settings = ATT_SETTINGS_INIT;
     enum { CELLS = LITTLE_ROWS * LITTLE_TARGETS };
     for (size_t i = 0; i < att_method_count(); i++) {
@@ -18,7 +17,7 @@ static void methods_do_not_depend_on_threads(void **state) {
         const att_method *method = att_method_at(i);
         for (int run = 0; run < 2; run++) {
             assay_ctx *ctx = test_ctx(run + 1);
-            little *x = little_make(ctx, NULL, &recipe);
+            little *x = little_make(ctx, def, &recipe);
             const att_member m = little_member(x);
             att_sum sum = {scores[run], weight[run]};
             memset(scores[run], 0, sizeof scores[run]);
@@ -35,6 +34,16 @@ static void methods_do_not_depend_on_threads(void **state) {
         if (memcmp(out[0], out[1], sizeof out[0]) != 0 || !(size > 0))
             fail_msg("method %s", method->name);
     }
+}
+
+static void methods_do_not_depend_on_threads(void **state) {
+    (void)state;
+    no_method_depends_on_threads(NULL);
+}
+
+static void nor_on_convolutions(void **state) {
+    (void)state;
+    no_method_depends_on_threads(&little_conv);
 }
 
 static void scores_are_never_silently_nan(void **state) {
@@ -76,6 +85,7 @@ static void sums_are_weighed_and_softened(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods_do_not_depend_on_threads),
+        cmocka_unit_test(nor_on_convolutions),
         cmocka_unit_test(scores_are_never_silently_nan),
         cmocka_unit_test(sums_are_weighed_and_softened),
     };
