@@ -426,7 +426,7 @@ class Data(Packed):
         self.assertIn("float32", self.refused(3, *call, "--scores", self.dir / "never.npy").err)
         self.assertFalse((self.dir / "never.npy").exists())
 
-    def test_lds(self):
+    def squares(self):
         """Noise with a bright square whose place says the class: 200 + 20 images as idx files."""
         state, data = 1, self.dir / "idx"
         data.mkdir()
@@ -444,6 +444,35 @@ class Data(Packed):
             (data / f"{name}-images-idx3-ubyte").write_bytes(
                 struct.pack(">4I", 0x803, rows, 28, 28) + pixels)
             (data / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, rows) + labels)
+        return data
+
+    def test_datamodels(self):
+        data = self.squares()
+        keep, weights, csv = self.dir / "kept", self.dir / "w.npy", self.dir / "w.csv"
+        call = ("datamodels", data, "--rows=200", "--targets=5", "--models=80", "--held-subsets=12", "--held-seeds=2",
+                "--epochs=4", "--batch=20", "--lr=0.05", "--top=3")
+        told = [json.loads(self.good(*call, "--keep", keep, "--weights", weights, "--csv", csv, f"-j{j}", "-f", "--json").out)
+                for j in (1, 2)]
+        for document in told:
+            self.assertTrue(all(document.pop(k) >= 0 for k in ("seconds", "train_seconds", "fit_seconds")))
+        self.assertEqual(told[0], told[1])
+        again = json.loads(self.good(*call, "-j2", "--json").out)  # kept or made anew, at any number of threads
+        self.assertEqual({k: again[k] for k in told[0]}, told[0])
+        self.assertEqual((told[0]["models"], told[0]["nonzero"], len(told[0]["targets"])), (80, 200, 5))
+        values = struct.unpack("<1000f", weights.read_bytes()[-4000:])
+        for t, target in enumerate(told[0]["targets"]):
+            best = max(range(200), key=lambda i: values[i * 5 + t])
+            self.assertEqual(target["helpful"][0]["row"], best)
+            self.assertAlmostEqual(target["helpful"][0]["weight"], values[best * 5 + t], places=6)
+        self.assertEqual(len(csv.read_text().splitlines()), 1 + 5 * 2 * 3)
+        lasso = json.loads(self.good(*call, "--keep", keep, "--fit=lasso", "--json").out)
+        self.assertLess(lasso["nonzero"], 200)
+        self.assertIn("noise ceiling", self.good(*call, "--keep", keep).out)
+        self.assertIn("ridge, lasso", self.refused(2, *call, "--fit=none").err.replace("|", ", "))
+        self.refused(3, *call[:2], "--rows=500")
+
+    def test_lds(self):
+        data = self.squares()
         keep = self.dir / "truth"
         told = [json.loads(self.good("lds", data, "--protocol=toy", "--methods=kernel,grad-dot", "--models=1,2",
                                      "--keep", keep, f"-j{j}", "--json").out) for j in (1, 2)]

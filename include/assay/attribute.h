@@ -90,6 +90,47 @@ assay_attribute(assay_ctx *ctx,
                 const assay_attribute_options *options,
                 char **json);
 
+typedef struct assay_datamodels_options {
+    size_t struct_size;
+    const char *model; /**< of the zoo, without batch norm; NULL: "mlp" */
+    int64_t rows;      /**< the first so many training rows; 0: all */
+    int64_t targets;   /**< the first so many test rows; 0: 20 */
+    int models;   /**< that are fitted, a tenth of them to choose the penalty; 0: 1000 */
+    double share; /**< of the rows that each is trained on; 0: 0.5 */
+    const char *fit;   /**< "ridge" (NULL) or "lasso" */
+    double penalty;    /**< ridge: over the masks' variance; LASSO: of standardised masks;
+                            negative: chosen */
+    int held_subsets;  /**< that judge, and nothing else; 0: 100 */
+    int held_seeds;    /**< models of each; 0: 4 */
+    int epochs, batch; /**< 0: 15, 50 */
+    double rate;       /**< peak; 0: 0.02 */
+    const char *keep;  /**< a folder that keeps margins, so that it goes on after a kill;
+                            NULL: nothing is kept */
+    const char *weights; /**< where the weights go, .npy f32 [rows, targets]; NULL */
+    const char *csv;     /**< where what is named goes as a table; NULL: nowhere */
+    int top;             /**< rows named for each target, of either sign; 0: 10 */
+    uint64_t seed;
+} assay_datamodels_options;
+#define ASSAY_DATAMODELS_OPTIONS_INIT                                                    \
+    { .struct_size = sizeof(assay_datamodels_options), .penalty = -1 }
+
+/** Datamodels (Ilyas et al. 2022): for each target a linear function of which rows a
+ * model is trained on, fitted to the margins of many models trained on random subsets.
+ * Judged on further subsets, each of several seeds: correlations of what it foretells
+ * with their mean margins, beside the noise ceiling. Weights are changes of the margin by
+ * the row's presence.
+ *  @param source  a .beton file, or anything that can be packed
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors as assay_lds
+ *  @threads uses the context's; but for times the result does not depend on how many
+ *  @cost models x share x rows x epochs example steps; the fit is small beside them.
+ *  Memory models x (rows x (1 + 4 share) + 4 targets) bytes, 16 rows^2 for the LASSO */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_datamodels(assay_ctx *ctx,
+                 const char *source,
+                 const assay_datamodels_options *options,
+                 char **json);
+
 typedef struct assay_score_options {
     size_t struct_size;
     const char *const *features; /**< .npy files of rows' features, [rows, dim] of f16,

@@ -51,6 +51,8 @@ void help_initial(text *t, const cli_option *o) {
         text_add(t, "%s", o->initial);
 }
 
+enum { VERB_COLUMN = 18 }; /* behind the longest name */
+
 void help_overview(text *t) {
     text_add(t, "assay %s: find out what a model is made of\n\n", assay_version());
     for (int g = CLI_LOOK; g <= CLI_SAFETY; g++) {
@@ -62,8 +64,8 @@ void help_overview(text *t) {
                 text_add(t, "%s\n", help_group((cli_group)g));
             any = true;
             text_add(t, "  %s", cli_verbs[i]->name);
-            text_pad(t, 12);
-            text_fill(t, cli_verbs[i]->summary, 12, HELP_WIDTH);
+            text_pad(t, VERB_COLUMN);
+            text_fill(t, cli_verbs[i]->summary, VERB_COLUMN, HELP_WIDTH);
             text_add(t, "\n");
         }
         if (any)
