@@ -26,7 +26,7 @@ typedef struct explain {
     att_protocol protocol;
     att_lab lab;
     att_run *runs;
-    float **params;
+    float **params, **buffers;
     float *margins; /* [models, targets] */
     att_sum sum;
     float *scores; /* [rows, targets] */
@@ -92,9 +92,12 @@ static assay_status train(explain *e) {
                    s->recipe.batch);
     ASSAY_TRY(mem_new(e->ctx, &e->runs, n, sizeof *e->runs));
     ASSAY_TRY(mem_new(e->ctx, &e->params, n, sizeof *e->params));
+    ASSAY_TRY(mem_new(e->ctx, &e->buffers, n, sizeof *e->buffers));
     ASSAY_TRY(mem_new(e->ctx, &e->margins, n * s->n_targets, sizeof *e->margins));
     for (size_t m = 0; m < n; m++) {
         ASSAY_TRY(mem_new(e->ctx, &e->params[m], floats, sizeof **e->params));
+        ASSAY_TRY(mem_new(e->ctx, &e->buffers[m], nn_graph_buffer_floats(s->model->graph),
+                          sizeof **e->buffers));
         e->runs[m] = (att_run){.recipe = &s->recipe,
                                .rows = s->rows,
                                .n_rows = s->n_rows,
@@ -102,7 +105,7 @@ static assay_status train(explain *e) {
                                .seed = (e->o.seed << 24) + FIRST_SEED + m};
     }
     progress_begin(e->ctx, "models", e->o.models, "models");
-    ASSAY_TRY(att_train_margins(e->margins, e->params, s, e->runs, n));
+    ASSAY_TRY(att_train_models(e->margins, e->params, e->buffers, s, e->runs, n));
     progress_end(e->ctx);
 done:
     return status;
@@ -125,7 +128,8 @@ static assay_status score(explain *e) {
         const att_member member = {.study = s,
                                    .run = &e->runs[m],
                                    .seed = e->runs[m].seed,
-                                   .params = e->params[m]};
+                                   .params = e->params[m],
+                                   .buffers = e->buffers[m]};
         ASSAY_TRY_AT(e->method->score(&e->sum, &member, &e->settings), "%s",
                      e->method->name);
         progress_add(e->ctx, 1);
@@ -254,7 +258,10 @@ assay_status assay_attribute(assay_ctx *ctx,
 done:
     for (int m = 0; e.params && m < e.o.models; m++)
         mem_free(ctx, e.params[m]);
+    for (int m = 0; e.buffers && m < e.o.models; m++)
+        mem_free(ctx, e.buffers[m]);
     mem_free(ctx, e.params);
+    mem_free(ctx, e.buffers);
     mem_free(ctx, e.runs);
     mem_free(ctx, e.margins);
     mem_free(ctx, e.sum.scores);

@@ -112,8 +112,8 @@ assay_status att_project_study(att_features *out,
     uint32_t *rows = NULL;
     project_job job = {.m = m, .weights = {m->params, m->buffers}, .out = out};
     *out = (att_features){.ctx = s->ctx, .rows = n};
-    if (nn_graph_buffer_floats(s->model->graph))
-        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "the model %s has running statistics",
+    if (nn_graph_buffer_floats(s->model->graph) && !m->buffers)
+        ASSAY_FAIL(ASSAY_E_INVALID, "the model %s has running statistics, and none came",
                    s->model->name);
     ASSAY_TRY(mem_new(s->ctx, &rows, n, sizeof *rows));
     memcpy(rows, s->rows, s->n_rows * sizeof *rows);

@@ -53,7 +53,7 @@ typedef struct lds {
     float *fit; /* [fit_subsets, targets] margins */
     double fit_seconds, fit_cpu;
     att_run *runs;                   /* [most] */
-    float **params;                  /* [most] */
+    float **params, **buffers;       /* [most] */
     double train_seconds, train_cpu; /* of all of them */
     float *predicted;                /* [subsets, targets] */
     lds_kept ekfac, replay[LDS_MOST_SIZES];

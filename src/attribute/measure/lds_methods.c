@@ -23,18 +23,21 @@ assay_status lds_members_train(lds *l) {
     float *margins = NULL;
     ASSAY_TRY(mem_new(l->ctx, &l->runs, n, sizeof *l->runs));
     ASSAY_TRY(mem_new(l->ctx, &l->params, n, sizeof *l->params));
+    ASSAY_TRY(mem_new(l->ctx, &l->buffers, n, sizeof *l->buffers));
     ASSAY_TRY(mem_new(l->ctx, &margins, n * s->n_targets, sizeof *margins));
     progress_begin(l->ctx, "models", l->most, "models");
     uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     for (size_t m = 0; m < n; m++) {
         ASSAY_TRY(mem_new(l->ctx, &l->params[m], floats, sizeof **l->params));
+        ASSAY_TRY(mem_new(l->ctx, &l->buffers[m], nn_graph_buffer_floats(s->model->graph),
+                          sizeof **l->buffers));
         l->runs[m] = (att_run){.recipe = &s->recipe,
                                .rows = s->rows,
                                .n_rows = s->n_rows,
                                .steps = att_steps(&s->recipe, seen),
                                .seed = lds_seed(l) + LDS_FIRST_MEMBER + m};
     }
-    ASSAY_TRY(att_train_margins(margins, l->params, s, l->runs, n));
+    ASSAY_TRY(att_train_models(margins, l->params, l->buffers, s, l->runs, n));
     l->train_seconds = seconds_since(began);
     l->train_cpu = cpu_since(began_cpu);
     progress_end(l->ctx);
@@ -183,7 +186,8 @@ static assay_status ensemble_add(ensemble *e, lds *l, const att_method *method, 
     const att_member member = {.study = &l->lab.study,
                                .run = &l->runs[m],
                                .seed = l->runs[m].seed,
-                               .params = l->params[m]};
+                               .params = l->params[m],
+                               .buffers = l->buffers[m]};
     uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     memset(e->one.scores, 0, e->cells * sizeof(float));
     memset(e->one.weight, 0, e->rows * sizeof(float));

@@ -32,7 +32,8 @@ static assay_status sum_make(tuning *t, const att_settings *settings) {
         const att_member member = {.study = s,
                                    .run = &t->l->runs[m],
                                    .seed = t->l->runs[m].seed,
-                                   .params = t->l->params[m]};
+                                   .params = t->l->params[m],
+                                   .buffers = t->l->buffers[m]};
         ASSAY_TRY_AT(t->method->score(&t->sum, &member, settings), "%s", t->method->name);
     }
 done:

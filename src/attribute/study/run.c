@@ -39,6 +39,7 @@ struct att_trainer {
     int32_t *labels;
     nn_exec *exec; /* NULL: the chain's */
     nn_weights weights;
+    float *first; /* buffers as they begin */
     float *velocity, *seed;
 };
 
@@ -66,7 +67,11 @@ static assay_status exec_make(att_trainer *t) {
                                .target = t->model->loss,
                                .dtype = ASSAY_F32,
                                .shards = 1};
+    size_t buffers = nn_graph_buffer_floats(g);
     ASSAY_TRY(nn_weights_create(&t->weights, t->ctx, g, 0));
+    ASSAY_TRY(mem_new(t->ctx, &t->first, buffers, sizeof *t->first));
+    if (buffers)
+        memcpy(t->first, t->weights.buffers, buffers * sizeof *t->first);
     ASSAY_TRY(
         mem_new(t->ctx, &t->velocity, nn_graph_param_floats(g), sizeof *t->velocity));
     ASSAY_TRY(mem_new(t->ctx, &t->seed, batch, sizeof *t->seed));
@@ -116,6 +121,7 @@ void att_trainer_destroy(att_trainer *t) {
     nn_exec_destroy(t->exec);
     if (t->exec || t->weights.params)
         nn_weights_destroy(&t->weights, t->ctx);
+    mem_free(t->ctx, t->first);
     mem_free(t->ctx, t->velocity);
     mem_free(t->ctx, t->seed);
     mem_free(t->ctx, t->places);
@@ -146,6 +152,12 @@ void att_trainer_load(att_trainer *t, const float *params, const float *velocity
         memset(t->velocity, 0, bytes);
 }
 
+void att_trainer_buffers(const att_trainer *t, float *buffers) {
+    size_t floats = nn_graph_buffer_floats(t->model->graph);
+    if (floats)
+        memcpy(buffers, t->weights.buffers, floats * sizeof *buffers);
+}
+
 assay_status att_trainer_start(att_trainer *t, const att_run *run) {
     assay_status status = ASSAY_OK;
     const nn_graph *g = t->model->graph;
@@ -171,6 +183,9 @@ assay_status att_trainer_start(att_trainer *t, const att_run *run) {
             params[info.offset + i] = (float)((2 * rng_uniform(&r) - 1) * bound);
     }
     att_trainer_load(t, params, NULL);
+    if (nn_graph_buffer_floats(g))
+        memcpy(t->weights.buffers, t->first,
+               nn_graph_buffer_floats(g) * sizeof *t->first);
 done:
     mem_free(t->ctx, params);
     return status;

@@ -61,5 +61,8 @@ ASSAY_MUST_CHECK assay_status att_trainer_steps(att_trainer *t,
 /* Where it stands, flat: read, and set. `velocity` NULL: not wanted. */
 void att_trainer_store(const att_trainer *t, float *params, float *velocity);
 void att_trainer_load(att_trainer *t, const float *params, const float *velocity);
+/* Running statistics where it stands; a run begins with fresh ones, and `load` leaves
+ * them as they are. */
+void att_trainer_buffers(const att_trainer *t, float *buffers);
 
 #endif

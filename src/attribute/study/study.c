@@ -41,7 +41,7 @@ typedef struct fleet {
     const att_study *s;
     const att_run *runs;
     float *out;
-    float *const *params;
+    float *const *params, *const *buffers;
     fleet_worker *worker;
 } fleet;
 
@@ -84,24 +84,31 @@ static assay_status run_fleet(void *arg, int worker, size_t begin, size_t end) {
         ASSAY_TRY(att_trainer_start(w->trainer, run));
         ASSAY_TRY_AT(att_trainer_steps(w->trainer, run, 0, run->steps), "model %zu", i);
         att_trainer_store(w->trainer, w->weights.params, NULL);
+        att_trainer_buffers(w->trainer, w->weights.buffers);
         ASSAY_TRY(margins(f, w, f->out + i * f->s->n_targets));
         if (f->params)
             memcpy(f->params[i], w->weights.params, floats * sizeof(float));
+        if (f->buffers)
+            att_trainer_buffers(w->trainer, f->buffers[i]);
         progress_add(f->s->ctx, 1);
     }
 done:
     return status;
 }
 
-assay_status att_train_margins(
-    float *out, float *const *params, const att_study *s, const att_run *runs, size_t n) {
+assay_status att_train_models(float *out,
+                              float *const *params,
+                              float *const *buffers,
+                              const att_study *s,
+                              const att_run *runs,
+                              size_t n) {
     assay_status status = ASSAY_OK;
     size_t workers = (size_t)assay_ctx_threads(s->ctx);
-    fleet f = {.s = s, .runs = runs, .out = out, .params = params};
-    if (nn_graph_buffer_floats(s->model->graph)) {
+    fleet f = {.s = s, .runs = runs, .out = out, .params = params, .buffers = buffers};
+    if (params && !buffers && nn_graph_buffer_floats(s->model->graph)) {
         status = err_set(ASSAY_E_UNSUPPORTED, "the model %s has running statistics",
                          s->model->name);
-        err_help("studies of attribution train models without batch norm");
+        err_help("here models without batch norm are trained");
         return status;
     }
     ASSAY_TRY(mem_new(s->ctx, &f.worker, workers, sizeof *f.worker));
@@ -114,6 +121,11 @@ done:
     }
     mem_free(s->ctx, f.worker);
     return status;
+}
+
+assay_status att_train_margins(
+    float *out, float *const *params, const att_study *s, const att_run *runs, size_t n) {
+    return att_train_models(out, params, NULL, s, runs, n);
 }
 
 /* ---- subsets ---- */

@@ -19,11 +19,21 @@ typedef struct att_study {
 /* Images and labels of some rows as an executor wants them. */
 void att_feed(const att_study *s, nn_exec *exec, const uint32_t *rows, size_t n);
 
-/** Trains the runs, one per core, and writes each one's margins on the targets: out [n,
- * n_targets]. Adds one to the progress per run.
+/** Trains the runs, one per core, and writes each one's margins on the targets, by their
+ * running statistics where the model has some: out [n, n_targets]. Adds one to the
+ * progress per run.
  *  @param params  where the weights go, [n][parameters], or NULL
+ *  @param buffers  where running statistics go, [n][floats of them], or NULL
  *  @errors NUMERIC, NOMEM, CANCELLED
  *  @threads uses the context's; bytes do not depend on how many */
+ASSAY_MUST_CHECK assay_status att_train_models(float *out,
+                                               float *const *params,
+                                               float *const *buffers,
+                                               const att_study *s,
+                                               const att_run *runs,
+                                               size_t n);
+/** The same without buffers. UNSUPPORTED where weights are wanted of a model that has
+ * running statistics: they would be lost. */
 ASSAY_MUST_CHECK assay_status att_train_margins(
     float *out, float *const *params, const att_study *s, const att_run *runs, size_t n);
 

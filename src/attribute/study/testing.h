@@ -46,13 +46,31 @@ done:
 static const zoo_model_def little_conv = {.name = "little-conv",
                                           .build = little_conv_build};
 
+/* The same in short, with a batch norm. */
+static inline assay_status little_norm_build(zoo_model *m) {
+    assay_status status = ASSAY_OK;
+    nn_value x = m->images;
+    ASSAY_TRY(zoo_conv(m, &x, "conv1", 4, 3, 2));
+    ASSAY_TRY(zoo_norm_relu(m, &x, "bn1"));
+    ASSAY_TRY(zoo_max_pool(m, &x));
+    ASSAY_TRY(zoo_flatten(m, &x));
+    m->penultimate = x;
+    ASSAY_TRY(zoo_linear(m, &x, "fc", m->config.classes));
+    m->logits = x;
+done:
+    return status;
+}
+
+static const zoo_model_def little_norm = {.name = "little-norm",
+                                          .build = little_norm_build};
+
 typedef struct little {
     toy *toy;
     zoo_model model;
     uint32_t targets[LITTLE_TARGETS];
     att_study study;
     att_run run;
-    float *params;
+    float *params, *buffers;
 } little;
 
 /* A trained member of it: `def` NULL is an MLP of 144-9-7-4. */
@@ -82,19 +100,25 @@ little_make(assay_ctx *ctx, const zoo_model_def *def, const att_recipe *recipe) 
                        .seed = 3};
     x->params = calloc(nn_graph_param_floats(x->model.graph), sizeof *x->params);
     assert_non_null(x->params);
-    assert_ok(att_train_margins(margins, &x->params, &x->study, &x->run, 1));
+    x->buffers = calloc(nn_graph_buffer_floats(x->model.graph) + 1, sizeof *x->buffers);
+    assert_non_null(x->buffers);
+    assert_ok(att_train_models(margins, &x->params, &x->buffers, &x->study, &x->run, 1));
     return x;
 }
 
 static inline att_member little_member(const little *x) {
-    return (att_member){
-        .study = &x->study, .run = &x->run, .seed = x->run.seed, .params = x->params};
+    return (att_member){.study = &x->study,
+                        .run = &x->run,
+                        .seed = x->run.seed,
+                        .params = x->params,
+                        .buffers = x->buffers};
 }
 
 static inline void little_free(little *x) {
     zoo_destroy(&x->model);
     toy_free(x->toy);
     free(x->params);
+    free(x->buffers);
     free(x);
 }
 
