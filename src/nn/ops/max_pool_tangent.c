@@ -39,31 +39,35 @@ static assay_status tangent_infer(nn_node *node) {
 static assay_status tangent_plan(nn_plan *p) {
     nn_window g;
     assay_status status = window_of(p->node, &g);
-    if (status == ASSAY_OK)
-        p->save_bytes = (size_t)nn_shape_each(&p->node->out_shape) * (size_t)p->batch *
-                        max_pool_tap_bytes(&g);
-    return status;
+    if (status != ASSAY_OK)
+        return status;
+    p->save_bytes = (size_t)nn_shape_each(&p->node->out_shape) * (size_t)p->batch *
+                    max_pool_tap_bytes(&g);
+    p->forward_scratch = (size_t)(g.kh * g.kw) * sizeof(int64_t);
+    return ASSAY_OK;
 }
 
-/* out = r at the taps that won; `n` images. */
-static void
-pick(float *out, const float *r, const void *taps, const nn_window *g, int64_t n) {
+/* out = r at the taps that won, which never lie in the padding; `n` images. `place` has
+ * room for how far each tap lies behind the window's corner. */
+static void pick(float *out,
+                 const float *r,
+                 const void *taps,
+                 int64_t *place,
+                 const nn_window *g,
+                 int64_t n) {
     bool wide = max_pool_tap_bytes(g) > 1;
     const uint8_t *narrow_tap = taps;
     const uint16_t *wide_tap = taps;
     int64_t at = 0;
-    for (int64_t i = 0; i < n; i++, r += g->h * g->w * g->c)
-        for (int64_t p = 0; p < g->oh; p++)
-            for (int64_t q = 0; q < g->ow; q++) {
-                const int64_t y = p * g->stride[0] - g->pad[0];
-                const int64_t x = q * g->stride[1] - g->pad[1];
-                for (int64_t c = 0; c < g->c; c++, at++) {
-                    int64_t tap = wide ? wide_tap[at] : narrow_tap[at];
-                    int64_t u = y + tap / g->kw, v = x + tap % g->kw;
-                    bool inside = u >= 0 && u < g->h && v >= 0 && v < g->w;
-                    out[at] = inside ? r[(u * g->w + v) * g->c + c] : 0;
-                }
-            }
+    for (int64_t tap = 0; tap < g->kh * g->kw; tap++)
+        place[tap] = (tap / g->kw * g->w + tap % g->kw) * g->c;
+    for (int64_t i = 0; i < n * g->oh; i++)
+        for (int64_t q = 0; q < g->ow; q++) {
+            int64_t y = i / g->oh * g->h + i % g->oh * g->stride[0] - g->pad[0];
+            int64_t corner = (y * g->w + q * g->stride[1] - g->pad[1]) * g->c;
+            for (int64_t c = 0; c < g->c; c++, at++)
+                out[at] = r[corner + c + place[wide ? wide_tap[at] : narrow_tap[at]]];
+        }
 }
 
 static assay_status tangent_forward(nn_io *io) {
@@ -73,7 +77,7 @@ static assay_status tangent_forward(nn_io *io) {
         return status;
     nn_kernels_get()->image[0][0]->max_pool(io->out, io->save, io->in[1], &g,
                                             (size_t)io->n, false);
-    pick(io->out, io->in[0], io->save, &g, io->n);
+    pick(io->out, io->in[0], io->save, io->scratch, &g, io->n);
     return ASSAY_OK;
 }
 
