@@ -503,6 +503,7 @@ class Data(Packed):
         self.assertAlmostEqual(max(all_scores[0::3]), told["targets"][0]["helpful"][0]["score"], places=5)
         self.assertIn("helpful", self.good("attribute", data, "--targets=1", "--models=1", "--epochs=2").out)
         self.assertIn("200", self.refused(3, "attribute", data, "--rows=2000").err)
+        self.counterfactual(data)
         self.assertIn("ceiling", self.good("lds", data, "--protocol=toy", "--methods=kernel", "--keep", keep).out)
         small = ("lds", data, "--protocol=toy", "--keep", keep, "--dim=64", "--json")
         def methods(*more):
@@ -520,6 +521,33 @@ class Data(Packed):
         self.assertIn("kernel", self.refused(2, "lds", data, "--methods=astrology").err)
         self.assertIn("2000", self.refused(3, "lds", data, "--methods=kernel").err)
         self.assertIn("1,5,10", self.refused(2, "lds", data, "--models=5,1").err)
+
+    def counterfactual(self, data):
+        keep, table, scores = self.dir / "removed", self.dir / "changes.csv", self.dir / "own.npy"
+        self.good("attribute", data, "--targets=4", "--models=1", "--epochs=2", "--scores", scores)
+        call = ("counterfactual", data, "--protocol=toy", "--targets=3", "--models=1", "--seeds=1", "--removals=10,50",
+                "--methods=ekfac,random-class", "--scores", f"own={scores}", "--json")
+        told = [json.loads(self.good(*call, *more).out) for more in
+                (("-j1", "--keep", keep, "--csv", table), ("-j3",), ("-j1", "--keep", keep))]
+        self.assertEqual([(m["method"], m["models"]) for m in told[0]["methods"]],
+                         [("ekfac", 1), ("random-class", 0), ("own", 0)])
+        for document in told:
+            for method in (document, *document["methods"]):
+                method["seconds"] = 0
+        self.assertEqual(told[0], told[1])  # whatever the threads
+        self.assertEqual(told[0], told[2])  # from what was kept
+        self.assertEqual(len(list(keep.iterdir())), 6)
+        ekfac, chance, own = (m["removals"] for m in told[0]["methods"])
+        self.assertEqual([r["removed"] for r in ekfac], [10, 50])
+        self.assertLess(chance[1]["measured"], 0)  # all of the target's class are gone
+        self.assertEqual((chance[1]["flipped"], chance[1]["predicted"]), (1, None))
+        self.assertTrue(own[0]["ci"][0] <= own[0]["measured"] <= own[0]["ci"][1])
+        self.assertEqual(len(table.read_text().splitlines()), 1 + 3 * 2 * 3)
+        self.assertIn("190", self.refused(2, *call[:3], "--removals=190").err)
+        self.assertIn("random-class", self.refused(2, *call[:3], "--methods=astrology").err)
+        self.assertIn("own.npy", self.refused(3, *call[:3], "--targets=5", "--methods=random", "--removals=1",
+                                              "--seeds=1", "--models=1", "--scores", f"own={scores}").err)
+        self.assertIn("mine=", self.refused(2, *call[:3], "--scores=nothing").err)
 
     def test_export(self):
         folder, shards = self.dir / "exported", self.dir / "shards"

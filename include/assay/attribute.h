@@ -169,6 +169,48 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_score(assay_ctx *ctx,
                                                     const assay_score_options *options,
                                                     char **json);
 
+typedef struct assay_counterfactual_options {
+    size_t struct_size;
+    const char *protocol; /**< a name; NULL: "a" */
+    const char *methods;  /**< names with commas between, of methods, random, random-class
+                               (rows of the target's class) or pixels (the nearest of its
+                               class); NULL: trak, ekfac, replay and both random ones */
+    const char *const *scores; /**< further scores as NAME=FILE.npy, f32 [rows, targets]
+                                  of the protocol, NULL behind the last; NULL: none */
+    const char *removals;  /**< how many rows are removed, with commas between, ascending;
+                                NULL: "10,20,40,80,160,320" */
+    int models;            /**< that methods score on; 0: 5 */
+    int seeds;             /**< models trained without each set of rows; 0: 5 */
+    int targets;           /**< the protocol's first so many; 0: 30 */
+    double damping, ridge; /**< as in assay_lds_options; 0: 1 */
+    double from;           /**< negative: 0.25 */
+    int dim;               /**< 0: 4096 */
+    const char *keep; /**< a folder that keeps margins of retrained models, so that an
+                           interrupted run goes on; NULL: nothing is kept */
+    const char *csv;  /**< where each target's numbers go as a table; NULL: nowhere */
+    int rounds;       /**< of the bootstrap over targets; negative: none; 0: 1000 */
+    uint64_t seed;
+} assay_counterfactual_options;
+#define ASSAY_COUNTERFACTUAL_OPTIONS_INIT                                                \
+    { .struct_size = sizeof(assay_counterfactual_options), .from = -1 }
+
+/** Removes the rows that scores name as a target's most helpful, trains again for as many
+ *  steps, and tells the mean change of the margin beside the predicted one, their rank
+ *  correlation over targets, and the share of right predictions that flip (Ilyas et al.
+ *  2022, Datamodels, section 4). Sums of scores become margins by one slope for each
+ *  method, fitted on subsets apart. Intervals are 95 %, by drawing targets again.
+ *  @param source  a .beton file, or anything that can be packed
+ *  @param json  NUL-terminated, take; release with assay_string_free
+ *  @errors NOTFOUND (protocol, method), INVALID (more rows than there are), SHAPE (too
+ * few rows, an array of another protocol), UNSUPPORTED, NUMERIC, NOMEM, NOSPC, CANCELLED
+ *  @threads uses the context's; but for times the result does not depend on how many
+ *  @cost methods x removals x targets x seeds trainings, and the methods' scores */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_counterfactual(assay_ctx *ctx,
+                     const char *source,
+                     const assay_counterfactual_options *options,
+                     char **json);
+
 /** Methods by index, for help texts. @threads safe */
 ASSAY_API size_t assay_attribution_count(void);
 ASSAY_API const char *assay_attribution_name(size_t i);

@@ -20,21 +20,24 @@ assay_status att_ensemble_train(att_ensemble *out,
                                 uint64_t first_seed) {
     assay_status status = ASSAY_OK;
     size_t floats = nn_graph_param_floats(s->model->graph), n = (size_t)count;
+    size_t statistics = nn_graph_buffer_floats(s->model->graph);
     uint64_t began = os_now_ns(), began_cpu = os_cpu_ns();
     *out = (att_ensemble){.study = s, .count = count};
     ASSAY_TRY(mem_new(s->ctx, &out->runs, n, sizeof *out->runs));
     ASSAY_TRY(mem_new(s->ctx, &out->params, n, sizeof *out->params));
+    ASSAY_TRY(mem_new(s->ctx, &out->buffers, n, sizeof *out->buffers));
     ASSAY_TRY(mem_new(s->ctx, &out->margins, n * s->n_targets, sizeof *out->margins));
     progress_begin(s->ctx, "models", count, "models");
     for (size_t m = 0; m < n; m++) {
         ASSAY_TRY(mem_new(s->ctx, &out->params[m], floats, sizeof **out->params));
+        ASSAY_TRY(mem_new(s->ctx, &out->buffers[m], statistics, sizeof **out->buffers));
         out->runs[m] = (att_run){.recipe = &s->recipe,
                                  .rows = s->rows,
                                  .n_rows = s->n_rows,
                                  .steps = steps,
                                  .seed = first_seed + m};
     }
-    ASSAY_TRY(att_train_margins(out->margins, out->params, s, out->runs, n));
+    ASSAY_TRY(att_train_models(out->margins, out->params, out->buffers, s, out->runs, n));
     out->seconds = seconds_since(began);
     out->cpu_seconds = cpu_since(began_cpu);
     progress_end(s->ctx);
@@ -49,6 +52,9 @@ void att_ensemble_free(att_ensemble *e) {
         return;
     for (int m = 0; e->params && m < e->count; m++)
         mem_free(e->study->ctx, e->params[m]);
+    for (int m = 0; e->buffers && m < e->count; m++)
+        mem_free(e->study->ctx, e->buffers[m]);
+    mem_free(e->study->ctx, e->buffers);
     mem_free(e->study->ctx, e->params);
     mem_free(e->study->ctx, e->runs);
     mem_free(e->study->ctx, e->margins);
@@ -59,7 +65,8 @@ att_member att_ensemble_member(const att_ensemble *e, int m) {
     return (att_member){.study = e->study,
                         .run = &e->runs[m],
                         .seed = e->runs[m].seed,
-                        .params = e->params[m]};
+                        .params = e->params[m],
+                        .buffers = e->buffers[m]};
 }
 
 /* ---- scores ---- */

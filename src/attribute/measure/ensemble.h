@@ -10,6 +10,7 @@ typedef struct att_ensemble {
     int count;
     att_run *runs;               /* [count] */
     float **params;              /* [count] */
+    float **buffers;             /* [count] running statistics */
     float *margins;              /* [count, targets] */
     double seconds, cpu_seconds; /* of training all of them */
 } att_ensemble;
