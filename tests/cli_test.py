@@ -471,6 +471,38 @@ class Data(Packed):
         self.assertIn("ridge, lasso", self.refused(2, *call, "--fit=none").err.replace("|", ", "))
         self.refused(3, *call[:2], "--rows=500")
 
+    def test_attribute_by_checkpoints(self):
+        data, run = self.squares(), self.dir / "run"
+        self.good("train", data, "-o", run, "--model=mlp", "--epochs=2", "--members=3", "--json")
+        call = ("attribute", data, "--rows=200", "--targets=4", "--top=3", "--dim=256", "--json")
+        def told(*more):
+            document = json.loads(self.good(*call, *more).out)
+            document.pop("seconds")
+            return document
+        both = told("--checkpoint", run, "--method=trak", "--scores", self.dir / "a.npy")
+        self.assertEqual((both["models"], both["centre"], both["model"]), (3, "given", "mlp"))
+        files = [w for m in range(3) for w in ("--checkpoint", run / f"member-{m}" / "model.safetensors")]
+        one = told(*files, "--method=trak", "-j2")
+        self.assertEqual(one, both)
+        for method in ("ekfac", "kernel", "grad-dot"):
+            told("--checkpoint", run, "--method", method)
+        self.assertIn("trains again", self.refused(3, *call, "--checkpoint", run, "--method=replay").err)
+        self.refused(2, *call, "--checkpoint", self.dir / "nowhere")
+        keep, streamed = self.dir / "kept", []
+        for more in (("-j1",), ("-j2",), ()):
+            streamed.append(told("--checkpoint", run, "--method=trak", "--keep", keep, "--scores", self.dir / "b.npy", "-f", *more))
+        self.assertEqual(streamed[0], streamed[1])
+        whole = (self.dir / "b.npy").read_bytes()
+        rows = keep / "features-0.npy"
+        rows.write_bytes(rows.read_bytes()[:-400] + b"x" * 400)  # a damaged block is made again
+        told("--checkpoint", run, "--method=trak", "--keep", keep, "--scores", self.dir / "b.npy", "-f")
+        self.assertEqual((self.dir / "b.npy").read_bytes(), whole)
+        a, b = (struct.unpack("<800f", (self.dir / name).read_bytes()[-3200:]) for name in ("a.npy", "b.npy"))
+        scale = sum(v * v for v in a) ** .5 * sum(v * v for v in b) ** .5
+        self.assertGreater(sum(x * y for x, y in zip(a, b)) / scale, .6)  # the same kernel, other random maps
+        told("--model=mlp", "--models=1", "--epochs=2", "--batch=20", "--method=trak", "--keep", self.dir / "fresh")
+        self.assertIn("keeps no features", self.refused(3, *call, "--method=ekfac", "--keep", keep).err)
+
     def test_lds(self):
         data = self.squares()
         keep = self.dir / "truth"

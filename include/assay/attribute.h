@@ -60,8 +60,8 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_lds(assay_ctx *ctx,
 typedef struct assay_attribute_options {
     size_t struct_size;
     const char *method; /**< a name; NULL: "ekfac" */
-    const char *model;  /**< of the zoo, without batch norm; NULL: "mlp" */
-    int models;         /**< that scores are averaged over; 0: 5 */
+    const char *model;  /**< of the zoo; NULL: "mlp" */
+    int models;         /**< that are trained, and scores averaged over; 0: 5 */
     const char *centre; /**< as in assay_lds_options, with halves for subsets */
     int64_t rows;       /**< the first so many training rows; 0: all */
     int64_t targets;    /**< the first so many test rows; 0: 20 */
@@ -72,6 +72,14 @@ typedef struct assay_attribute_options {
         *scores;     /**< where all scores go, .npy f32 [rows, targets]; NULL: nowhere */
     const char *csv; /**< where what is named goes as a table; NULL: nowhere */
     uint64_t seed;
+    const char *const *checkpoints; /**< instead of models trained for the purpose: run
+                                         folders (all their members) or .safetensors of
+                                         `assay train`, which then fix the model; the
+                                         list ends with NULL; NULL: none */
+    const char *keep; /**< of method "trak": a folder for features, which then stream from
+                           there, whatever their size, and are there the next time, or
+                           after a kill; NULL: all is done in memory */
+    int dim;          /**< of projections; 0: 4096 */
 } assay_attribute_options;
 #define ASSAY_ATTRIBUTE_OPTIONS_INIT                                                     \
     { .struct_size = sizeof(assay_attribute_options) }

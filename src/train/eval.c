@@ -1,6 +1,7 @@
 /* assay_eval: how good is a model file, or a run's ensemble, on a dataset? */
 #include "train/run.h"
 
+#include "train/models.h"
 #include "train/run_dir.h"
 #include "train/text.h"
 
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_MEMBERS = 999, RUN_BYTES = 1 << 20 };
 
 typedef struct evaluation {
     assay_ctx *ctx;
@@ -25,72 +24,6 @@ typedef struct evaluation {
     size_t n_rows;
     char *work; /* a folder that goes again; NULL until made */
 } evaluation;
-
-/* Members of a finished run; 0: one model. */
-static assay_status run_read(assay_ctx *ctx, const char *dir, int *members) {
-    assay_status status = ASSAY_OK;
-    char *path = NULL;
-    uint8_t *text = NULL;
-    json_doc *doc = NULL;
-    size_t bytes;
-    ASSAY_TRY(dir_path(&path, ctx, dir, RUN_FILE));
-    ASSAY_TRY(os_read_file(ctx, path, RUN_BYTES, &text, &bytes));
-    ASSAY_TRY_AT(json_parse(&doc, ctx, (const char *)text, bytes), "%s", path);
-    const json_val *run = json_root(doc);
-    int64_t n = json_get_int(json_get(run, "members"), -1);
-    if (strcmp(json_get_str(json_get(run, "schema"), ""), RUN_SCHEMA) != 0 || n < 0 ||
-        n > MOST_MEMBERS) {
-        (void)err_set(ASSAY_E_FORMAT, "this does not describe a run");
-        ASSAY_TRY_AT(ASSAY_E_FORMAT, "%s", path);
-    }
-    if (!json_get_bool(json_get(run, "finished"), false)) {
-        (void)err_set(ASSAY_E_NOTFOUND, "the run is not finished");
-        err_help("continue it: assay train SOURCE -o %s", dir);
-        ASSAY_TRY_AT(ASSAY_E_NOTFOUND, "%s", path);
-    }
-    *members = (int)n;
-done:
-    json_doc_destroy(doc);
-    mem_free(ctx, text);
-    mem_free(ctx, path);
-    return status;
-}
-
-static assay_status load_one(evaluation *e, const char *dir, int member) {
-    assay_status status = ASSAY_OK;
-    char *folder = NULL, *path = NULL;
-    if (member >= 0)
-        ASSAY_TRY(dir_member(&folder, e->ctx, dir, member));
-    ASSAY_TRY(dir_path(&path, e->ctx, folder ? folder : dir, RUN_MODEL));
-    ASSAY_TRY(model_load(&e->model[member >= 0 ? member : 0], e->ctx, path));
-done:
-    mem_free(e->ctx, path);
-    mem_free(e->ctx, folder);
-    return status;
-}
-
-static assay_status models_load(evaluation *e, const char *model) {
-    assay_status status = ASSAY_OK;
-    int members = 0;
-    bool folder = os_is_dir(model);
-    if (folder)
-        ASSAY_TRY(run_read(e->ctx, model, &members));
-    e->models = members ? members : 1;
-    ASSAY_TRY(mem_new(e->ctx, &e->model, (size_t)e->models, sizeof *e->model));
-    if (!folder)
-        ASSAY_TRY(model_load(&e->model[0], e->ctx, model));
-    else if (!members)
-        ASSAY_TRY(load_one(e, model, -1));
-    for (int m = 0; m < members; m++)
-        ASSAY_TRY(load_one(e, model, m));
-    for (int m = 1; m < e->models; m++) {
-        const model_card *a = &e->model[0].card, *b = &e->model[m].card;
-        if (a->classes != b->classes || a->size != b->size || a->channels != b->channels)
-            ASSAY_FAIL(ASSAY_E_SHAPE, "members 0 and %d do not belong together", m);
-    }
-done:
-    return status;
-}
 
 /* A folder for the packed source and its pixels, which goes when the evaluation ends. */
 static assay_status work_make(evaluation *e) {
@@ -157,9 +90,7 @@ done:
 }
 
 static void evaluation_free(evaluation *e) {
-    for (int m = 0; e->model && m < e->models; m++)
-        model_free(&e->model[m]);
-    mem_free(e->ctx, e->model);
+    models_free(e->model, e->models, e->ctx);
     mem_free(e->ctx, e->labels);
     mem_free(e->ctx, e->rows);
     npy_close(&e->pixels);
@@ -202,7 +133,7 @@ assay_status assay_eval_with(assay_ctx *ctx,
         err_help("choose from: auto, none, mirror, mirror-shift");
         return ASSAY_E_INVALID;
     }
-    ASSAY_TRY(models_load(&e, model));
+    ASSAY_TRY(models_load(&e.model, &e.models, ctx, model));
     if (e.model[0].card.tokens) {
         ASSAY_TRY(eval_text(ctx, &e.model[0], source, split, result));
         goto done;

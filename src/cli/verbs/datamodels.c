@@ -186,7 +186,7 @@ const assay_verb assay_verb_datamodels = {
         {{"assay datamodels fashion-mnist/ --rows 2000 --targets 300 "
           "--keep dm/",
           "a thousand models"},
-         {"assay datamodels fashion-mnist/ --rows 2000 --fit lasso --weights w.npy",
+         {"assay datamodels fashion-mnist/ --fit lasso --weights w.npy",
           "sparse weights, for a program"}},
     .result_to_file = true,
     .resumable = true,

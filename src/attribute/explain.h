@@ -1,0 +1,39 @@
+/* The inside of assay_attribute, shared by its files: models, scores, the document. */
+#ifndef ATTRIBUTE_EXPLAIN_H
+#define ATTRIBUTE_EXPLAIN_H
+
+#include <assay/attribute.h>
+
+#include "attribute/method.h"
+#include "attribute/study/lab.h"
+#include "attribute/trak/heap.h"
+#include "train/trainer.h"
+
+typedef struct explain {
+    assay_ctx *ctx;
+    assay_attribute_options o;
+    const att_method *method;
+    att_settings settings;
+    att_protocol protocol;
+    att_lab lab;
+    int models;
+    trained_model *given;      /* [models] checkpoints; NULL: trained for the purpose */
+    att_run *runs;             /* [models], and these are how */
+    float **params, **buffers; /* [models] */
+    float *margins;            /* [models, targets] */
+    att_top *top; /* [targets, 2, top] places of rows in the study: helpful, harmful */
+} explain;
+
+/** Loads the checkpoints; they fix the model and the images' size. Before the lab opens.
+ *  @errors as models_load; SHAPE where they differ; UNSUPPORTED: a model of text */
+ASSAY_MUST_CHECK assay_status explain_load(explain *e);
+/** Checks them against the data and asks them for margins, or trains models. */
+ASSAY_MUST_CHECK assay_status explain_models(explain *e);
+void explain_models_free(explain *e);
+att_member explain_member(const explain *e, int m);
+
+/** Fills e->top: in memory, or, where there is a folder for them, by features that stream
+ * from there. Writes all scores if they are asked for. */
+ASSAY_MUST_CHECK assay_status explain_scores(explain *e);
+
+#endif

@@ -1,0 +1,159 @@
+/* The models that assay_attribute goes by: checkpoints, or trained for the purpose. */
+#include "attribute/explain.h"
+
+#include "train/models.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { FIRST_SEED = 5 };
+
+/* ---- checkpoints ---- */
+
+static assay_status alike(const explain *e, const trained_model *m, const char *path) {
+    const model_card *a = &e->given[0].card, *b = &m->card;
+    if (strcmp(a->name, b->name) == 0 && a->size == b->size &&
+        a->channels == b->channels && a->classes == b->classes)
+        return ASSAY_OK;
+    (void)err_set(ASSAY_E_SHAPE, "models %s and %s do not belong together", a->name,
+                  b->name);
+    err_where("%s", path);
+    return ASSAY_E_SHAPE;
+}
+
+assay_status explain_load(explain *e) {
+    assay_status status = ASSAY_OK;
+    size_t room = 0;
+    e->models = 0;
+    for (const char *const *path = e->o.checkpoints; *path; path++) {
+        trained_model *more;
+        int n;
+        ASSAY_TRY(models_load(&more, &n, e->ctx, *path));
+        status = mem_grow(e->ctx, &e->given, (size_t)e->models, &room,
+                          (size_t)(e->models + n), sizeof *e->given);
+        if (status != ASSAY_OK) {
+            models_free(more, n, e->ctx);
+            return status;
+        }
+        memcpy(e->given + e->models, more, (size_t)n * sizeof *more);
+        mem_free(e->ctx, more);
+        e->models += n;
+        for (int m = e->models - n; m < e->models; m++) {
+            if (e->given[m].card.tokens)
+                ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%s is a model of text", *path);
+            ASSAY_TRY(alike(e, &e->given[m], *path));
+        }
+    }
+    if (e->models == 0)
+        ASSAY_FAIL(ASSAY_E_INVALID, "no checkpoint is given");
+    e->protocol.model = e->given[0].card.name;
+    e->protocol.size = e->given[0].card.size;
+done:
+    return status;
+}
+
+static float margin(const float *z, int32_t label, int classes) {
+    double top = -INFINITY, sum = 0;
+    for (int c = 0; c < classes; c++)
+        if (c != label && (double)z[c] > top)
+            top = (double)z[c];
+    for (int c = 0; c < classes; c++)
+        if (c != label)
+            sum += exp((double)z[c] - top);
+    return (float)((double)z[label] - top - log(sum));
+}
+
+/* The lab looks at its images as the models were trained to. */
+static assay_status given_models(explain *e) {
+    assay_status status = ASSAY_OK;
+    const att_study *s = &e->lab.study;
+    const model_card *card = &e->given[0].card;
+    size_t classes = (size_t)card->classes, n = s->n_targets;
+    float *logits = NULL;
+    if (card->classes != e->lab.card.classes || card->channels != e->lab.card.channels) {
+        (void)err_set(
+            ASSAY_E_SHAPE,
+            "the model knows %d classes and %d channels, the data have %d and %d",
+            card->classes, card->channels, e->lab.card.classes, e->lab.card.channels);
+        return ASSAY_E_SHAPE;
+    }
+    memcpy(e->lab.card.mean, card->mean, sizeof card->mean);
+    memcpy(e->lab.card.std, card->std, sizeof card->std);
+    ASSAY_TRY(mem_new(e->ctx, &logits, n * classes, sizeof *logits));
+    for (int m = 0; m < e->models; m++) {
+        ASSAY_TRY(train_predict(e->ctx, &e->given[m], &e->lab.pixels, s->targets, n,
+                                VIEWS_PLAIN, logits, NULL));
+        for (size_t t = 0; t < n; t++)
+            e->margins[(size_t)m * n + t] = margin(
+                logits + t * classes, s->data->labels[s->targets[t]], card->classes);
+    }
+done:
+    mem_free(e->ctx, logits);
+    return status;
+}
+
+/* ---- trained for the purpose ---- */
+
+static assay_status train(explain *e) {
+    assay_status status = ASSAY_OK;
+    const att_study *s = &e->lab.study;
+    size_t n = (size_t)e->models, floats = nn_graph_param_floats(s->model->graph);
+    bool matched = strcmp(e->o.centre, "matched") == 0;
+    int64_t steps = att_steps(&s->recipe, matched ? s->n_rows / 2 : s->n_rows);
+    if (steps < 1 || s->n_rows < (size_t)s->recipe.batch)
+        ASSAY_FAIL(ASSAY_E_SHAPE, "%zu rows are too few for batches of %d", s->n_rows,
+                   s->recipe.batch);
+    ASSAY_TRY(mem_new(e->ctx, &e->runs, n, sizeof *e->runs));
+    ASSAY_TRY(mem_new(e->ctx, &e->params, n, sizeof *e->params));
+    ASSAY_TRY(mem_new(e->ctx, &e->buffers, n, sizeof *e->buffers));
+    for (size_t m = 0; m < n; m++) {
+        ASSAY_TRY(mem_new(e->ctx, &e->params[m], floats, sizeof **e->params));
+        ASSAY_TRY(mem_new(e->ctx, &e->buffers[m], nn_graph_buffer_floats(s->model->graph),
+                          sizeof **e->buffers));
+        e->runs[m] = (att_run){.recipe = &s->recipe,
+                               .rows = s->rows,
+                               .n_rows = s->n_rows,
+                               .steps = steps,
+                               .seed = (e->o.seed << 24) + FIRST_SEED + m};
+    }
+    progress_begin(e->ctx, "models", e->models, "models");
+    ASSAY_TRY(att_train_models(e->margins, e->params, e->buffers, s, e->runs, n));
+    progress_end(e->ctx);
+done:
+    return status;
+}
+
+assay_status explain_models(explain *e) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(mem_new(e->ctx, &e->margins, (size_t)e->models * e->lab.study.n_targets,
+                      sizeof *e->margins));
+    ASSAY_TRY(e->given ? given_models(e) : train(e));
+done:
+    return status;
+}
+
+att_member explain_member(const explain *e, int m) {
+    att_member x = {.study = &e->lab.study, .seed = (e->o.seed << 24) + (uint64_t)m};
+    if (e->given) {
+        x.params = e->given[m].weights.params;
+        x.buffers = e->given[m].weights.buffers;
+    } else {
+        x.run = &e->runs[m];
+        x.seed = e->runs[m].seed;
+        x.params = e->params[m];
+        x.buffers = e->buffers[m];
+    }
+    return x;
+}
+
+void explain_models_free(explain *e) {
+    for (int m = 0; e->params && m < e->models; m++)
+        mem_free(e->ctx, e->params[m]);
+    for (int m = 0; e->buffers && m < e->models; m++)
+        mem_free(e->ctx, e->buffers[m]);
+    mem_free(e->ctx, e->params);
+    mem_free(e->ctx, e->buffers);
+    mem_free(e->ctx, e->runs);
+    mem_free(e->ctx, e->margins);
+    models_free(e->given, e->models, e->ctx);
+}
