@@ -10,18 +10,20 @@
 
 /* ---- of wide gradients, by blocks of them that are held at once ---- */
 
-enum { BLOCK_BYTES = 1 << 28 };
+/* Many rows against few columns: each block of rows has the columns' gradients made anew.
+ */
+enum { ROW_BYTES = 3 << 28, COLUMN_BYTES = 1 << 26 };
 
 /* Rows of a block: whole batches, as many as fit. */
-static size_t block_rows(const att_layers *x) {
+static size_t block_rows(const att_layers *x, size_t bytes) {
     size_t batch = att_wide_batch(x);
-    size_t fit = BLOCK_BYTES / (x->wide_floats * sizeof(float)) / batch * batch;
+    size_t fit = bytes / (x->wide_floats * sizeof(float)) / batch * batch;
     fit = fit > batch ? fit : batch;
     return fit < x->rows ? fit : x->rows;
 }
 
-static size_t block_end(const att_layers *x, size_t from, size_t end) {
-    return end - from < block_rows(x) ? end : from + block_rows(x);
+static size_t block_end(size_t block, size_t from, size_t end) {
+    return end - from < block ? end : from + block;
 }
 
 /* out [rows, columns] += products of rows [i, i_end) with rows first + [j, j_end). */
@@ -52,19 +54,20 @@ wide_kernel(float *out, const att_layers *x, size_t rows, size_t first, size_t c
     float *left = NULL, *right = NULL;
     if (!x->wides)
         return ASSAY_OK;
-    size_t block = block_rows(x);
-    ASSAY_TRY(mem_new(x->ctx, &left, block * floats, sizeof *left));
-    ASSAY_TRY(mem_new(x->ctx, &right, block * floats, sizeof *right));
+    size_t tall = block_rows(x, ROW_BYTES), narrow = block_rows(x, COLUMN_BYTES);
+    ASSAY_TRY(mem_new(x->ctx, &left, tall * floats, sizeof *left));
+    ASSAY_TRY(mem_new(x->ctx, &right, narrow * floats, sizeof *right));
     for (size_t i[2] = {0}; i[0] < rows; i[0] = i[1]) {
-        i[1] = block_end(x, i[0], rows);
+        i[1] = block_end(tall, i[0], rows);
         ASSAY_TRY(att_wide_fill(left, x, i[0], i[1] - i[0]));
         for (size_t j[2] = {0}; j[0] < columns; j[0] = j[1]) {
-            j[1] = block_end(x, j[0], columns);
-            bool same = first + j[0] == i[0] && first + j[1] == i[1];
+            j[1] = block_end(narrow, j[0], columns);
+            bool held = first + j[0] >= i[0] && first + j[1] <= i[1];
+            const float *of = held ? left + (first + j[0] - i[0]) * floats : right;
             ASSAY_TRY(ctx_check(x->ctx));
-            if (!same)
+            if (!held)
                 ASSAY_TRY(att_wide_fill(right, x, first + j[0], j[1] - j[0]));
-            ASSAY_TRY(block_add(out, x, left, same ? left : right, i, j, columns));
+            ASSAY_TRY(block_add(out, x, left, of, i, j, columns));
         }
     }
 done:
@@ -79,9 +82,10 @@ static assay_status wide_diagonal(double *sum, const att_layers *x) {
     float *g = NULL;
     if (!x->wides)
         return ASSAY_OK;
-    ASSAY_TRY(mem_new(x->ctx, &g, block_rows(x) * floats, sizeof *g));
+    size_t block = block_rows(x, COLUMN_BYTES);
+    ASSAY_TRY(mem_new(x->ctx, &g, block * floats, sizeof *g));
     for (size_t i = 0, end; i < x->rows; i = end) {
-        end = block_end(x, i, x->rows);
+        end = block_end(block, i, x->rows);
         ASSAY_TRY(att_wide_fill(g, x, i, end - i));
         for (size_t r = i; r < end; r++) {
             const float *at = g + (r - i) * floats;

@@ -7,12 +7,12 @@
 
 /** K[i,j] = <g_i, g_(first + j)>: out [rows, columns]. The gradient of a thin layer is an
  * outer product, so the sum over layers of (a_i . a_j)(d_i . d_j); wide layers' gradients
- * are made and multiplied, two blocks of rows at a time.
+ * are made and multiplied, two blocks of them at a time.
  *  @errors as att_capture   @threads uses the context's
  *  @cost 2 rows columns (in + out) per thin layer, with 2 rows columns floats beside K;
- *  2 rows columns (parameters) for wide ones, with two blocks of 256 MiB or of a batch's
- *  gradients, whichever is more. Where rows are more than a block, the columns' gradients
- *  are made again for each block of rows. */
+ *  2 rows columns (parameters) for wide ones, with blocks of 768 and 64 MiB, or of a
+ *  batch's gradients, whichever is more. Where rows are more than a block, the columns'
+ *  gradients are made again for each block of rows. */
 ASSAY_MUST_CHECK assay_status
 att_kernel(float *out, const att_layers *x, size_t rows, size_t first, size_t columns);
 

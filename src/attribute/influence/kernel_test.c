@@ -62,6 +62,11 @@ static void kernel_of(const zoo_model_def *def, int thin, int wide) {
         }
         assert_true(fabsf(diagonal[i] - k[i * rows + i]) <= 1e-5f * diagonal[i]);
     }
+    float part[5 * 7]; /* columns whose gradients are not among the rows' */
+    assert_ok(att_kernel(part, &layers, 5, 30, 7));
+    for (size_t i = 0; i < 5; i++)
+        for (size_t j = 0; j < 7; j++)
+            assert_true(part[i * 7 + j] == k[i * rows + 30 + j]);
     att_layers_free(&layers);
     free(diagonal);
     free(k);

@@ -1,6 +1,7 @@
 /* ekfac: influence functions with the inverse Gauss-Newton matrix by EK-FAC. A row's
  * gradient of the loss, moved by the inverse, against a target's gradient of the margin.
- * One model of it is worth more than five of TRAK (docs/evidence/attribution.md). */
+ * On an MLP one model of it is worth more than five of TRAK, on a small CNN it is not
+ * (docs/evidence/attribution.md). */
 #include "attribute/influence/ekfac.h"
 
 static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
