@@ -556,7 +556,14 @@ class Data(Packed):
 
     def counterfactual(self, data):
         keep, table, scores = self.dir / "removed", self.dir / "changes.csv", self.dir / "own.npy"
-        self.good("attribute", data, "--targets=4", "--models=1", "--epochs=2", "--scores", scores)
+        self.good("attribute", data, "--targets=20", "--models=1", "--epochs=2", "--scores", scores, "-f")
+        one, own = json.loads(self.good("lds", data, "--protocol=toy", "--methods=grad-dot", "--keep", self.dir / "truth",
+                                        "--scores", f"own={scores}", "--json").out)["methods"]
+        self.assertEqual((own["method"], own["models"]), ("own", 0))
+        self.assertNotEqual(own["lds"], one["lds"])
+        self.assertTrue(abs(own["lds"]) < 1 and own["lds"] != 0)
+        self.assertIn("mine=", self.refused(2, "lds", data, "--protocol=toy", "--scores=own").err)
+        self.good("attribute", data, "--targets=4", "--models=1", "--epochs=2", "--scores", scores, "-f")
         call = ("counterfactual", data, "--protocol=toy", "--targets=3", "--models=1", "--seeds=1", "--removals=10,50",
                 "--methods=ekfac,random-class", "--scores", f"own={scores}", "--json")
         told = [json.loads(self.good(*call, *more).out) for more in

@@ -35,6 +35,8 @@ typedef struct assay_lds_options {
     const char *compat; /**< "traker": trak as its authors' code (0.3.2) has it: the
                              ridge is absolute (theirs is 0), each model's inverse
                              goes over the mean size of its elements; NULL: no */
+    const char *const *scores; /**< further scores as NAME=FILE.npy, f32 [rows, targets]
+                                  of the protocol, NULL behind the last; NULL: none */
 } assay_lds_options;
 #define ASSAY_LDS_OPTIONS_INIT                                                           \
     { .struct_size = sizeof(assay_lds_options), .damping = 1, .ridge = 1, .from = -1 }

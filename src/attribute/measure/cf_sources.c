@@ -2,6 +2,7 @@
  * baselines that any of them should beat. */
 #include "attribute/measure/counterfactual.h"
 
+#include "attribute/measure/scores_file.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -81,41 +82,6 @@ cf_source_find(cf_source *out, assay_ctx *ctx, const char *name, size_t bytes) {
 
 /* ---- scores ---- */
 
-/* Columns are the protocol's targets, of which the first ones are taken. */
-static assay_status from_file(counterfactual *c, const char *path) {
-    assay_status status = ASSAY_OK;
-    const att_study *s = &c->lab.study;
-    npy_array a = {0};
-    ASSAY_TRY_AT(npy_open(&a, c->ctx, path, false), "%s", path);
-    if (a.dtype != ASSAY_F32 || a.ndim != 2 || a.dim[0] != (int64_t)s->n_rows ||
-        a.dim[1] < (int64_t)s->n_targets) {
-        (void)err_set(ASSAY_E_SHAPE, "scores are not f32 [%zu rows, %zu targets or more]",
-                      s->n_rows, s->n_targets);
-        err_where("%s", path);
-        err_help("write them in the order of protocol %s's rows and targets",
-                 c->protocol.name);
-        status = ASSAY_E_SHAPE;
-        goto done;
-    }
-    for (size_t i = 0; i < s->n_rows; i++)
-        memcpy(c->scores + i * s->n_targets,
-               a.data + i * (size_t)a.dim[1] * sizeof(float),
-               s->n_targets * sizeof(float));
-    for (size_t i = 0; i < s->n_rows * s->n_targets; i++)
-        if (!isfinite(c->scores[i])) {
-            (void)err_set(ASSAY_E_NUMERIC,
-                          "the score of row %zu for target %zu is not "
-                          "finite",
-                          i / s->n_targets, i % s->n_targets);
-            err_where("%s", path);
-            status = ASSAY_E_NUMERIC;
-            goto done;
-        }
-done:
-    npy_close(&a);
-    return status;
-}
-
 static assay_status
 from_method(counterfactual *c, const att_method *method, double *seconds) {
     assay_status status = ASSAY_OK;
@@ -141,7 +107,7 @@ assay_status cf_scores(counterfactual *c, const cf_source *source, double *secon
     if (source->method)
         return from_method(c, source->method, seconds);
     if (source->file)
-        return from_file(c, source->file);
+        return att_scores_read(c->scores, &c->lab.study, c->protocol.name, source->file);
     for (size_t i = 0; i < BASELINES; i++)
         for (size_t t = 0; t < c->lab.study.n_targets; t++)
             if (strcmp(baselines[i].name, source->name) == 0)

@@ -1,6 +1,7 @@
 /* assay_lds: what is asked for, the steps of a measurement, and the document about it. */
 #include "attribute/measure/lds.h"
 
+#include "attribute/measure/scores_file.h"
 #include "base/options.h"
 #include "base/os.h"
 
@@ -33,6 +34,14 @@ static assay_status options_read(lds *l, const assay_lds_options *options) {
     const assay_lds_options *o = &l->o;
     ASSAY_TRY(options_take(&l->o, sizeof l->o, options, "assay_lds_options"));
     ASSAY_TRY(sizes_read(l));
+    for (size_t i = 0; o->scores && o->scores[i]; i++) {
+        const char *is = strchr(o->scores[i], '=');
+        if (!is || is == o->scores[i] || is - o->scores[i] > 63 || !is[1]) {
+            (void)err_set(ASSAY_E_INVALID, "scores are \"%s\"", o->scores[i]);
+            err_help("give a name and a file, as in mine=scores.npy");
+            return ASSAY_E_INVALID;
+        }
+    }
     const char *centre = o->centre ? o->centre : "matched";
     l->matched = strcmp(centre, "matched") == 0;
     if (!l->matched && strcmp(centre, "full") != 0) {
@@ -139,6 +148,29 @@ static void tell_head(lds *l) {
     json_knum(j, "truth_cpu_seconds", l->truth_cpu);
 }
 
+/* Scores made elsewhere: "NAME=FILE.npy". */
+static assay_status given_run(lds *l) {
+    assay_status status = ASSAY_OK;
+    const att_study *s = &l->lab.study;
+    size_t cells = s->n_rows * s->n_targets;
+    float *scores = NULL, *scratch = NULL;
+    ASSAY_TRY(mem_new(l->ctx, &scores, cells, sizeof *scores));
+    ASSAY_TRY(mem_new(l->ctx, &scratch, cells, sizeof *scratch));
+    for (size_t i = 0; l->o.scores && l->o.scores[i]; i++) {
+        const char *given = l->o.scores[i], *is = strchr(given, '=');
+        char name[64];
+        (void)snprintf(name, sizeof name, "%.*s", (int)(is - given), given);
+        lds_entry e = {.method = name, .seed_sd = NAN};
+        ASSAY_TRY(att_scores_read(scores, s, l->lab.protocol->name, is + 1));
+        ASSAY_TRY(lds_judge(&e, l, scores, scratch));
+        lds_tell(l, &e);
+    }
+done:
+    mem_free(l->ctx, scores);
+    mem_free(l->ctx, scratch);
+    return status;
+}
+
 static assay_status tell_methods(lds *l) {
     assay_status status = ASSAY_OK;
     json_key(&l->j, "methods");
@@ -153,6 +185,7 @@ static assay_status tell_methods(lds *l) {
                           l->subsets.count * l->lab.study.n_targets,
                           sizeof *l->predicted));
         ASSAY_TRY(each_method(l, method_run));
+        ASSAY_TRY(given_run(l));
     }
     json_arr_end(&l->j);
 done:

@@ -82,6 +82,11 @@ static const cli_option options[] = {
      .help = "kernels without q = 1 - p",
      .more = "trak, kernel, grad-dot and grad-cos multiply a row's score with 1 - p of "
              "its label, mean over models; with this they do not."},
+    {.name = "scores",
+     .type = CLI_LIST,
+     .value = "NAME=FILE",
+     .help = "scores made elsewhere; may be repeated",
+     .more = "An .npy of f32, the protocol's [rows, targets]: an entry of its own."},
     {.name = "compat",
      .type = CLI_CHOICE,
      .choices = "none|traker",
@@ -164,6 +169,7 @@ static assay_status run(cli_run *run) {
     o.from = cli_real(a, "from");
     o.projector = cli_text(a, "projector");
     o.dim = (int)cli_int(a, "dim");
+    o.scores = cli_list(a, "scores");
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status = assay_lds(run->ctx, a->positional[0], &o, &json);
     return cli_answer(run, status, json, tell);
