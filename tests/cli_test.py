@@ -484,6 +484,13 @@ class Data(Packed):
         files = [w for m in range(3) for w in ("--checkpoint", run / f"member-{m}" / "model.safetensors")]
         one = told(*files, "--method=trak", "-j2")
         self.assertEqual(one, both)
+        page = self.dir / "page.html"
+        told("--checkpoint", run, "--method=grad-dot", "--page", page)
+        html = page.read_text()
+        self.assertEqual(html.count('class="t0"'), 4)
+        self.assertEqual(html.count("data:image/png;base64,"), 4 + sum(len(t[k]) for t in told(
+            "--checkpoint", run, "--method=grad-dot")["targets"] for k in ("helpful", "harmful")))
+        self.assertNotIn("http", html.split("</style>")[1])
         for method in ("ekfac", "kernel", "grad-dot"):
             told("--checkpoint", run, "--method", method)
         self.assertIn("trains again", self.refused(3, *call, "--checkpoint", run, "--method=replay").err)

@@ -30,6 +30,15 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_audit_json(assay_ctx *ctx, const a
 /** The answer in a few plain lines, for a terminal. @param text take; assay_string_free */
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_audit_answer(assay_ctx *ctx, const assay_audit *audit, char **text);
 
+/** A page that shows each target of an attribution beside the rows that help and harm it
+ *  most: one file without scripts, written whole or not at all.
+ *  @param source  the data that the document was made from
+ *  @param json  what assay_attribute or assay_datamodels said, borrowed
+ *  @errors FORMAT (another document; rows that the data do not have), as dataset sources;
+ *  INVALID (unwritable), NOSPC, NOMEM   @threads safe   @cost decodes each named picture */
+ASSAY_API ASSAY_MUST_CHECK assay_status assay_attribution_page(assay_ctx *ctx, const char *source,
+                                                               const char *json, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

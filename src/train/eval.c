@@ -25,30 +25,12 @@ typedef struct evaluation {
     char *work; /* a folder that goes again; NULL until made */
 } evaluation;
 
-/* A folder for the packed source and its pixels, which goes when the evaluation ends. */
-static assay_status work_make(evaluation *e) {
-    const char *base = getenv("TMPDIR");
-    assay_status status =
-        dir_path(&e->work, e->ctx, base && *base ? base : "/tmp", "assay-eval-XXXXXX");
-    if (status != ASSAY_OK)
-        return status;
-    if (!mkdtemp(e->work)) {
-        (void)err_set(ASSAY_E_INVALID, "can't make a folder for work files");
-        err_where("%s", e->work);
-        err_help("point TMPDIR to a folder that can be written to");
-        mem_free(e->ctx, e->work);
-        e->work = NULL;
-        return ASSAY_E_INVALID;
-    }
-    return ASSAY_OK;
-}
-
 static assay_status data_load(evaluation *e, const char *source) {
     assay_status status = ASSAY_OK;
     const model_card *c = &e->model[0].card;
     char *packed = NULL, *pixels = NULL;
     const assay_pack_options pack = ASSAY_PACK_OPTIONS_INIT;
-    ASSAY_TRY(work_make(e));
+    ASSAY_TRY(work_dir_make(&e->work, e->ctx, "eval"));
     ASSAY_TRY(dir_path(&packed, e->ctx, e->work, "data.beton"));
     ASSAY_TRY(dir_path(&pixels, e->ctx, e->work, "pixels.npy"));
     ASSAY_TRY(dataset_open_any(&e->data, e->ctx, source, packed, &pack));

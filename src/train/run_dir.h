@@ -22,4 +22,8 @@ ASSAY_MUST_CHECK assay_status dir_member(char **out,
                                          const char *dir,
                                          int member);
 
+/* A folder of work files below TMPDIR or /tmp, which the caller removes (os_remove_tree)
+ * and whose name it frees: assay-<what>-XXXXXX. INVALID */
+ASSAY_MUST_CHECK assay_status work_dir_make(char **out, assay_ctx *ctx, const char *what);
+
 #endif

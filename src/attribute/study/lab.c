@@ -5,26 +5,7 @@
 
 #include "base/os.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static assay_status work_make(att_lab *lab) {
-    const char *base = getenv("TMPDIR");
-    assay_status status =
-        dir_path(&lab->work, lab->ctx, base && *base ? base : "/tmp", "assay-lab-XXXXXX");
-    if (status != ASSAY_OK)
-        return status;
-    if (!mkdtemp(lab->work)) {
-        (void)err_set(ASSAY_E_INVALID, "can't make a folder for work files");
-        err_where("%s", lab->work);
-        err_help("point TMPDIR to a folder that can be written to");
-        mem_free(lab->ctx, lab->work);
-        lab->work = NULL;
-        return ASSAY_E_INVALID;
-    }
-    return ASSAY_OK;
-}
 
 static assay_status data_open(att_lab *lab, const char *source) {
     assay_status status = ASSAY_OK;
@@ -69,7 +50,7 @@ assay_status att_lab_open(att_lab *out,
                           const att_protocol *protocol) {
     assay_status status = ASSAY_OK;
     *out = (att_lab){.ctx = ctx, .protocol = protocol};
-    ASSAY_TRY(work_make(out));
+    ASSAY_TRY(work_dir_make(&out->work, ctx, "lab"));
     ASSAY_TRY(data_open(out, source));
     out->card = (model_card){.size = out->size,
                              .channels = dataset_channels(out->data),

@@ -4,6 +4,7 @@
 
 #include <assay/attribute.h>
 #include <assay/data.h>
+#include <assay/report.h>
 
 static const cli_option options[] = {
     {.name = "method",
@@ -102,6 +103,10 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "FILE",
      .help = "write what is named there, as a table"},
+    {.name = "page",
+     .type = CLI_TEXT,
+     .value = "FILE",
+     .help = "write a page that shows them, HTML"},
     CLI_OPTION_SEED,
     CLI_OPTION_RESULT,
     CLI_OPTION_FORCE,
@@ -158,6 +163,9 @@ static assay_status run(cli_run *run) {
     o.csv = cli_text(a, "csv");
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status = assay_attribute(run->ctx, a->positional[0], &o, &json);
+    if (status == ASSAY_OK && cli_text(a, "page"))
+        status =
+            assay_attribution_page(run->ctx, a->positional[0], json, cli_text(a, "page"));
     return cli_answer(run, status, json, tell);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/json.h"
 
 #include <assay/attribute.h>
+#include <assay/report.h>
 
 #include <math.h>
 
@@ -114,6 +115,10 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "FILE",
      .help = "write what is named there, as a table"},
+    {.name = "page",
+     .type = CLI_TEXT,
+     .value = "FILE",
+     .help = "write a page that shows them, HTML"},
     CLI_OPTION_SEED,
     CLI_OPTION_RESULT,
     CLI_OPTION_FORCE,
@@ -164,6 +169,9 @@ static assay_status run(cli_run *run) {
     o.csv = cli_text(a, "csv");
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status = assay_datamodels(run->ctx, a->positional[0], &o, &json);
+    if (status == ASSAY_OK && cli_text(a, "page"))
+        status =
+            assay_attribution_page(run->ctx, a->positional[0], json, cli_text(a, "page"));
     return cli_answer(run, status, json, tell);
 }
 
@@ -182,12 +190,11 @@ const assay_verb assay_verb_datamodels = {
     .options = options,
     .positionals = {{"DATA", "a .beton file, or anything that 'assay pack' reads",
                      false}},
-    .examples =
-        {{"assay datamodels fashion-mnist/ --rows 2000 --targets 300 "
-          "--keep dm/",
-          "a thousand models"},
-         {"assay datamodels fashion-mnist/ --fit lasso --weights w.npy",
-          "sparse weights, for a program"}},
+    .examples = {{"assay datamodels fashion-mnist/ --rows 2000 --targets 300 "
+                  "--keep dm/",
+                  "a thousand models"},
+                 {"assay datamodels fashion-mnist/ --fit lasso --weights w.npy",
+                  "sparse weights, for a program"}},
     .result_to_file = true,
     .resumable = true,
     .run = run,
