@@ -597,6 +597,18 @@ class Data(Packed):
         self.assertIn("own.npy", self.refused(3, *call[:3], "--targets=5", "--methods=random", "--removals=1",
                                               "--seeds=1", "--models=1", "--scores", f"own={scores}").err)
         self.assertIn("mine=", self.refused(2, *call[:3], "--scores=nothing").err)
+        few = [json.loads(self.good("counterfactual", data, "--protocol=toy", "--targets=6", "--models=1", "--seeds=2", "--removals=10",
+                                    "--methods=grad-dot,random", "--until-flipped", f"-j{j}", "--json").out)["methods"] for j in (1, 3)]
+        for one, other in zip(*few):
+            self.assertEqual(one["brittle"], other["brittle"])
+        named, random = (m["brittle"] for m in few[0])
+        self.assertEqual(named["right"], len(named["targets"]))
+        self.assertGreater(named["right"], 0)
+        for target in named["targets"] + random["targets"]:
+            self.assertGreater(target["margin"], 0)
+            self.assertEqual(target["confirmed"], target["rows"] is not None and target["margin_without"] < 0)
+        self.assertGreaterEqual(named["confirmed"], random["confirmed"])
+        self.assertTrue(all(t["predicted"] is None for t in random["targets"]))
 
     def test_export(self):
         folder, shards = self.dir / "exported", self.dir / "shards"

@@ -200,6 +200,9 @@ typedef struct assay_counterfactual_options {
     const char *csv;  /**< where each target's numbers go as a table; NULL: nowhere */
     int rounds;       /**< of the bootstrap over targets; negative: none; 0: 1000 */
     uint64_t seed;
+    int until_flipped; /**< also search, for each right target, the fewest rows without
+                            which models say otherwise, confirmed by models of other
+                            seeds */
 } assay_counterfactual_options;
 #define ASSAY_COUNTERFACTUAL_OPTIONS_INIT                                                \
     { .struct_size = sizeof(assay_counterfactual_options), .from = -1 }

@@ -194,7 +194,7 @@ done:
     return status;
 }
 
-static double predict(const counterfactual *c, size_t target, size_t k) {
+double cf_predict(const counterfactual *c, size_t target, size_t k) {
     const att_study *s = &c->lab.study;
     const uint32_t *order = c->order + target * s->n_rows;
     double all = 0, removed = 0, n = (double)s->n_rows;
@@ -326,7 +326,7 @@ static assay_status remove_rows(counterfactual *c, size_t k) {
         for (size_t i = 0; i < seeds; i++)
             c->after[t] += (double)c->margins[t * seeds + i] / (double)seeds;
         c->measured[t] = c->after[t] - c->base[t];
-        c->predicted[t] = predict(c, t, k);
+        c->predicted[t] = cf_predict(c, t, k);
     }
 done:
     mem_free(c->ctx, set);
@@ -358,6 +358,8 @@ static assay_status source_run(counterfactual *c, const cf_source *source) {
     }
     progress_end(c->ctx);
     json_arr_end(j);
+    if (c->o.until_flipped)
+        ASSAY_TRY(cf_brittle(c, source));
     json_obj_end(j);
 done:
     return status;

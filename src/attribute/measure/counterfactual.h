@@ -11,6 +11,7 @@
 
 /* Seeds of runs, apart from those of truth, members and fits (lds.h). */
 enum { CF_FIRST_MEMBER = 5, CF_FIRST_FIT = 500000, CF_FIRST_RUN = 700000 };
+enum { CF_FIRST_SEARCH = 900000, CF_FIRST_CONFIRM = 1100000 };
 enum { CF_MOST_SIZES = 16, CF_MOST_MODELS = 1000, CF_BASES = 4 /* for each seed */ };
 
 /* What names the rows to remove. */
@@ -47,6 +48,12 @@ typedef struct counterfactual {
 ASSAY_MUST_CHECK assay_status cf_scores(counterfactual *c,
                                         const cf_source *source,
                                         double *seconds);
+/** The change of a target's margin that is predicted when the `k` first of its order go.
+ */
+double cf_predict(const counterfactual *c, size_t target, size_t k);
+/** Searches, for each right target, the fewest rows of the order at hand that flip it,
+ * and tells what it found. @cost about 10 seeds models a target */
+ASSAY_MUST_CHECK assay_status cf_brittle(counterfactual *c, const cf_source *source);
 /** The source of that name, NOTFOUND with a list of all. */
 ASSAY_MUST_CHECK assay_status cf_source_find(cf_source *out,
                                              assay_ctx *ctx,

@@ -59,6 +59,12 @@ static const cli_option options[] = {
      .value = "FILE",
      .no_trace = true,
      .help = "write each target's numbers there"},
+    {.name = "until-flipped",
+     .type = CLI_FLAG,
+     .help = "also search the fewest rows that flip each target",
+     .more = "Of targets that are right: the predicted number is tried, then halves "
+             "between too few and enough, up to half of the rows; models of other seeds "
+             "confirm the last."},
     CLI_OPTION_SEED,
     CLI_OPTION_RESULT,
     CLI_OPTION_FORCE,
@@ -98,6 +104,16 @@ static void tell(text *t, const char *json) {
             text_add(t, " %7.0f %%\n",
                      100 * json_number(json_member(cell, "flipped"), 0));
         }
+        json_view brittle = json_member(next, "brittle");
+        if (json_number(json_member(brittle, "right"), -1) >= 0) {
+            text_add(t, "%-14s %.0f of %.0f right ones flip, confirmed",
+                     name.data ? name.data : "",
+                     json_number(json_member(brittle, "confirmed"), 0),
+                     json_number(json_member(brittle, "right"), 0));
+            tell_number(t, json_member(brittle, "median"), "; median %.0f rows");
+            text_add(t, "; %.0f %% without 1 %% of the rows\n",
+                     100 * json_number(json_member(brittle, "within_1_percent"), 0));
+        }
         text_free(&name);
     }
 }
@@ -116,6 +132,7 @@ static assay_status run(cli_run *run) {
     o.keep = cli_text(a, "keep");
     o.csv = cli_text(a, "csv");
     o.seed = (uint64_t)cli_int(a, "seed");
+    o.until_flipped = cli_on(a, "until-flipped");
     assay_status status = assay_counterfactual(run->ctx, a->positional[0], &o, &json);
     return cli_answer(run, status, json, tell);
 }
