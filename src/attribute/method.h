@@ -18,10 +18,11 @@ typedef struct att_member {
 
 /* What the methods can be told. Each reads what concerns it. */
 typedef struct att_settings {
-    double damping; /* over the mean eigenvalue of all layers together */
-    double ridge;   /* over the mean diagonal of the kernel */
-    double from;    /* share of the run, at its beginning, that replay leaves out */
-    int dim;        /* of projections */
+    double damping;  /* over the mean eigenvalue of all layers together */
+    double ridge;    /* over the mean diagonal of the kernel */
+    double from;     /* share of the run, at its beginning, that replay leaves out */
+    int checkpoints; /* of a run, that tracin goes by */
+    int dim;         /* of projections */
     const char *projector; /* one of attribute/gradient/projectors */
     bool unweighed;        /* methods that weigh leave it */
     double threshold; /* soft: this quantile of a target's |scores| is taken away from all
@@ -30,7 +31,10 @@ typedef struct att_settings {
                     absolute, and each model's inverse goes over its mean element */
 } att_settings;
 #define ATT_SETTINGS_INIT                                                                \
-    { .damping = 1, .ridge = 1, .from = .25, .dim = 4096, .projector = "sjlt" }
+    {                                                                                    \
+        .damping = 1, .ridge = 1, .from = .25, .checkpoints = 5, .dim = 4096,            \
+        .projector = "sjlt"                                                              \
+    }
 
 /* Sums over the members of an ensemble. A score is the mean of `scores` over members,
  * times the mean of `weight` where the method has one (TRAK's Q). */

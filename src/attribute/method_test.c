@@ -77,6 +77,41 @@ static void scores_are_never_silently_nan(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* With one checkpoint, the run's end: grad-dot times the sum of the rates; with two, more
+ * is known. */
+static void tracin_ends_as_grad_dot(void **state) {
+    (void)state;
+    enum { CELLS = LITTLE_ROWS * LITTLE_TARGETS };
+    static float one[CELLS], two[CELLS], dot[CELLS], weight[LITTLE_ROWS],
+        other[LITTLE_ROWS];
+    assay_ctx *ctx = test_ctx(1);
+    little *x = little_make(ctx, NULL, &recipe);
+    const att_member m = little_member(x);
+    att_settings settings = ATT_SETTINGS_INIT;
+    att_sum tracin = {one, other}, plain = {dot, weight}, more = {two, other};
+    double rates = 0, off = 0, size = 0, moved = 0;
+    for (int64_t t = 0; t < x->run.steps; t++)
+        rates += att_rate(&recipe, t, x->run.steps);
+    settings.checkpoints = 1;
+    assert_ok(att_method_find("tracin")->score(&tracin, &m, &settings));
+    assert_ok(att_method_find("grad-dot")->score(&plain, &m, &settings));
+    settings.checkpoints = 2;
+    assert_ok(att_method_find("tracin")->score(&more, &m, &settings));
+    for (size_t c = 0; c < CELLS; c++) {
+        double want = rates * (double)weight[c / LITTLE_TARGETS] * (double)dot[c];
+        off += fabs((double)one[c] - want);
+        size += fabs(want);
+        moved += fabs((double)two[c] - want);
+    }
+    assert_true(size > 0 && off < 1e-5 * size && moved > 1e-3 * size);
+    att_member checkpoint = m;
+    checkpoint.run = NULL;
+    assert_fails(ASSAY_E_UNSUPPORTED,
+                 att_method_find("tracin")->score(&tracin, &checkpoint, &settings));
+    little_free(x);
+    assay_ctx_destroy(ctx);
+}
+
 /* Means over two models, one times the other; either can be left out. */
 static void sums_are_weighed_and_softened(void **state) {
     (void)state;
@@ -106,6 +141,7 @@ int main(void) {
         cmocka_unit_test(nor_on_convolutions),
         cmocka_unit_test(nor_with_batch_norm),
         cmocka_unit_test(scores_are_never_silently_nan),
+        cmocka_unit_test(tracin_ends_as_grad_dot),
         cmocka_unit_test(sums_are_weighed_and_softened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 static const cli_option options[] = {
     {.name = "method",
      .type = CLI_CHOICE,
-     .choices = "ekfac|trak|kernel|replay|grad-dot|grad-cos|repsim",
+     .choices = "ekfac|trak|kernel|replay|grad-dot|grad-cos|tracin|repsim",
      .initial = "ekfac",
      .help = "how rows are scored"},
     {.name = "model",
