@@ -4,7 +4,7 @@
 
 #include <assay/attribute.h>
 
-#include "attribute/method.h"
+#include "attribute/ensemble.h"
 #include "attribute/study/lab.h"
 #include "attribute/trak/heap.h"
 #include "train/trainer.h"
@@ -17,10 +17,9 @@ typedef struct explain {
     att_protocol protocol;
     att_lab lab;
     int models;
-    trained_model *given;      /* [models] checkpoints; NULL: trained for the purpose */
-    att_run *runs;             /* [models], and these are how */
-    float **params, **buffers; /* [models] */
-    float *margins;            /* [models, targets] */
+    trained_model *given; /* [models] checkpoints; NULL: trained for the purpose */
+    att_ensemble trained; /* where none are given */
+    float *margins;       /* [models, targets] */
     att_top *top; /* [targets, 2, top] places of rows in the study: helpful, harmful */
 } explain;
 

@@ -97,28 +97,15 @@ done:
 static assay_status train(explain *e) {
     assay_status status = ASSAY_OK;
     const att_study *s = &e->lab.study;
-    size_t n = (size_t)e->models, floats = nn_graph_param_floats(s->model->graph);
     bool matched = strcmp(e->o.centre, "matched") == 0;
     int64_t steps = att_steps(&s->recipe, matched ? s->n_rows / 2 : s->n_rows);
     if (steps < 1 || s->n_rows < (size_t)s->recipe.batch)
         ASSAY_FAIL(ASSAY_E_SHAPE, "%zu rows are too few for batches of %d", s->n_rows,
                    s->recipe.batch);
-    ASSAY_TRY(mem_new(e->ctx, &e->runs, n, sizeof *e->runs));
-    ASSAY_TRY(mem_new(e->ctx, &e->params, n, sizeof *e->params));
-    ASSAY_TRY(mem_new(e->ctx, &e->buffers, n, sizeof *e->buffers));
-    for (size_t m = 0; m < n; m++) {
-        ASSAY_TRY(mem_new(e->ctx, &e->params[m], floats, sizeof **e->params));
-        ASSAY_TRY(mem_new(e->ctx, &e->buffers[m], nn_graph_buffer_floats(s->model->graph),
-                          sizeof **e->buffers));
-        e->runs[m] = (att_run){.recipe = &s->recipe,
-                               .rows = s->rows,
-                               .n_rows = s->n_rows,
-                               .steps = steps,
-                               .seed = (e->o.seed << 24) + FIRST_SEED + m};
-    }
-    progress_begin(e->ctx, "models", e->models, "models");
-    ASSAY_TRY(att_train_models(e->margins, e->params, e->buffers, s, e->runs, n));
-    progress_end(e->ctx);
+    ASSAY_TRY(att_ensemble_train(&e->trained, s, e->models, steps,
+                                 (e->o.seed << 24) + FIRST_SEED));
+    memcpy(e->margins, e->trained.margins,
+           (size_t)e->models * s->n_targets * sizeof *e->margins);
 done:
     return status;
 }
@@ -133,27 +120,16 @@ done:
 }
 
 att_member explain_member(const explain *e, int m) {
-    att_member x = {.study = &e->lab.study, .seed = (e->o.seed << 24) + (uint64_t)m};
-    if (e->given) {
-        x.params = e->given[m].weights.params;
-        x.buffers = e->given[m].weights.buffers;
-    } else {
-        x.run = &e->runs[m];
-        x.seed = e->runs[m].seed;
-        x.params = e->params[m];
-        x.buffers = e->buffers[m];
-    }
-    return x;
+    if (!e->given)
+        return att_ensemble_member(&e->trained, m);
+    return (att_member){.study = &e->lab.study,
+                        .seed = (e->o.seed << 24) + (uint64_t)m,
+                        .params = e->given[m].weights.params,
+                        .buffers = e->given[m].weights.buffers};
 }
 
 void explain_models_free(explain *e) {
-    for (int m = 0; e->params && m < e->models; m++)
-        mem_free(e->ctx, e->params[m]);
-    for (int m = 0; e->buffers && m < e->models; m++)
-        mem_free(e->ctx, e->buffers[m]);
-    mem_free(e->ctx, e->params);
-    mem_free(e->ctx, e->buffers);
-    mem_free(e->ctx, e->runs);
+    att_ensemble_free(&e->trained);
     mem_free(e->ctx, e->margins);
     models_free(e->given, e->models, e->ctx);
 }

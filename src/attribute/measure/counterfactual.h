@@ -5,7 +5,7 @@
 
 #include <assay/attribute.h>
 
-#include "attribute/measure/ensemble.h"
+#include "attribute/ensemble.h"
 #include "attribute/study/lab.h"
 #include "base/json.h"
 

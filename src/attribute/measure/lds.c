@@ -193,18 +193,12 @@ done:
 }
 
 static void lds_free(lds *l) {
-    for (int m = 0; l->params && m < l->most; m++)
-        mem_free(l->ctx, l->params[m]);
-    for (int m = 0; l->buffers && m < l->most; m++)
-        mem_free(l->ctx, l->buffers[m]);
+    att_ensemble_free(&l->members);
     for (int i = 0; i < LDS_MOST_SIZES; i++)
         mem_free(l->ctx, l->replay[i].scores);
     mem_free(l->ctx, l->ekfac.scores);
     mem_free(l->ctx, l->fit);
     att_subsets_free(&l->fit_subsets);
-    mem_free(l->ctx, l->params);
-    mem_free(l->ctx, l->buffers);
-    mem_free(l->ctx, l->runs);
     mem_free(l->ctx, l->predicted);
     mem_free(l->ctx, l->truth);
     mem_free(l->ctx, l->mean);

@@ -5,6 +5,7 @@
 
 #include <assay/attribute.h>
 
+#include "attribute/ensemble.h"
 #include "attribute/measure/stats.h"
 #include "attribute/method.h"
 #include "attribute/study/lab.h"
@@ -52,10 +53,8 @@ typedef struct lds {
     att_subsets fit_subsets;
     float *fit; /* [fit_subsets, targets] margins */
     double fit_seconds, fit_cpu;
-    att_run *runs;                   /* [most] */
-    float **params, **buffers;       /* [most] */
-    double train_seconds, train_cpu; /* of all of them */
-    float *predicted;                /* [subsets, targets] */
+    att_ensemble members; /* [most] models that are attributed by */
+    float *predicted;     /* [subsets, targets] */
     lds_kept ekfac, replay[LDS_MOST_SIZES];
     json_out j;
 } lds;

@@ -29,11 +29,7 @@ static assay_status sum_make(tuning *t, const att_settings *settings) {
     memset(t->sum.scores, 0, s->n_rows * s->n_targets * sizeof(float));
     memset(t->sum.weight, 0, s->n_rows * sizeof(float));
     for (int m = 0; m < t->models; m++) {
-        const att_member member = {.study = s,
-                                   .run = &t->l->runs[m],
-                                   .seed = t->l->runs[m].seed,
-                                   .params = t->l->params[m],
-                                   .buffers = t->l->buffers[m]};
+        const att_member member = att_ensemble_member(&t->l->members, m);
         ASSAY_TRY_AT(t->method->score(&t->sum, &member, settings), "%s", t->method->name);
     }
 done:

@@ -1,5 +1,5 @@
 /* Models of an ensemble trained, and a method's scores summed up over them. */
-#include "attribute/measure/ensemble.h"
+#include "attribute/ensemble.h"
 
 #include "base/os.h"
 
