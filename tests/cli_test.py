@@ -556,6 +556,8 @@ class Data(Packed):
         best = methods("--methods=trak", "--ridge=auto")[0]
         for ridge in (0.001, 100):
             self.assertLessEqual(methods("--methods=trak", f"--ridge={ridge}", "--damping=auto")[0]["lds_fit"], best["lds_fit"])
+        half, full = (methods("--methods=trak", f"--precision={p}")[0]["lds"] for p in ("bf16", "f32"))
+        self.assertLess(abs(half - full), .1)
         theirs = [methods("--methods=trak", "--compat=traker", *more)[0]["lds"] for more in ((), ("--unweighed",))]
         self.assertNotEqual(*theirs)
         self.assertIn("ridge", self.refused(3, "lds", data, "--protocol=toy", "--methods=trak", "--compat=traker", "--dim=512").err)

@@ -37,6 +37,7 @@ typedef struct assay_lds_options {
                              goes over the mean size of its elements; NULL: no */
     const char *const *scores; /**< further scores as NAME=FILE.npy, f32 [rows, targets]
                                   of the protocol, NULL behind the last; NULL: none */
+    const char *precision;     /**< of trak's passes: "f32" (NULL) or "bf16" */
 } assay_lds_options;
 #define ASSAY_LDS_OPTIONS_INIT                                                           \
     { .struct_size = sizeof(assay_lds_options), .damping = 1, .ridge = 1, .from = -1 }

@@ -24,6 +24,8 @@ typedef struct att_settings {
     int checkpoints; /* of a run, that tracin goes by */
     int dim;         /* of projections */
     const char *projector; /* one of attribute/gradient/projectors */
+    assay_dtype precision; /* of the passes that projections start from: ASSAY_F32, or
+                              ASSAY_BF16 (nn/exec.h) */
     bool unweighed;        /* methods that weigh leave it */
     double threshold; /* soft: this quantile of a target's |scores| is taken away from all
                          of them, down to nought; 0: nothing is */
@@ -33,7 +35,7 @@ typedef struct att_settings {
 #define ATT_SETTINGS_INIT                                                                \
     {                                                                                    \
         .damping = 1, .ridge = 1, .from = .25, .checkpoints = 5, .dim = 4096,            \
-        .projector = "sjlt"                                                              \
+        .projector = "sjlt", .precision = ASSAY_F32                                      \
     }
 
 /* Sums over the members of an ensemble. A score is the mean of `scores` over members,

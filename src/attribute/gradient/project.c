@@ -16,6 +16,7 @@ typedef struct project_worker {
 typedef struct project_job {
     const att_member *m;
     const uint32_t *rows;
+    assay_dtype precision;
     nn_weights weights; /* not changed */
     att_projection projection;
     att_features *out;
@@ -44,7 +45,7 @@ static assay_status exec_make(const project_job *job, project_worker *w) {
     const nn_exec_options o = {.mode = NN_CAPTURE,
                                .batch = ATT_LANES,
                                .target = z->margin,
-                               .dtype = ASSAY_F32,
+                               .dtype = job->precision,
                                .shards = 1};
     return nn_exec_create(&w->exec, job->m->study->ctx, z->graph,
                           (nn_weights *)&job->weights, &o);
@@ -102,15 +103,16 @@ done:
     return status;
 }
 
-assay_status att_project_study(att_features *out,
-                               const att_member *m,
-                               const char *projector,
-                               int dim) {
+assay_status
+att_project_study(att_features *out, const att_member *m, const att_settings *o) {
     assay_status status = ASSAY_OK;
     const att_study *s = m->study;
     size_t workers = (size_t)assay_ctx_threads(s->ctx), n = s->n_rows + s->n_targets;
     uint32_t *rows = NULL;
-    project_job job = {.m = m, .weights = {m->params, m->buffers}, .out = out};
+    project_job job = {.m = m,
+                       .precision = o->precision,
+                       .weights = {m->params, m->buffers},
+                       .out = out};
     *out = (att_features){.ctx = s->ctx, .rows = n};
     if (nn_graph_buffer_floats(s->model->graph) && !m->buffers)
         ASSAY_FAIL(ASSAY_E_INVALID, "the model %s has running statistics, and none came",
@@ -121,7 +123,7 @@ assay_status att_project_study(att_features *out,
     job.rows = rows;
     for (int i = 0; i < ATT_LANES; i++)
         job.ones[i] = 1;
-    ASSAY_TRY(projection_make(&job, projector, dim));
+    ASSAY_TRY(projection_make(&job, o->projector, o->dim));
     out->dim = job.projection.dim;
     out->floats = nn_graph_param_floats(s->model->graph);
     ASSAY_TRY(mem_new(s->ctx, &out->phi, n * (size_t)out->dim, sizeof *out->phi));

@@ -20,8 +20,7 @@ typedef struct att_features {
  *  @threads uses the context's; bytes do not depend on how many */
 ASSAY_MUST_CHECK assay_status att_project_study(att_features *out,
                                                 const att_member *m,
-                                                const char *projector,
-                                                int dim);
+                                                const att_settings *o);
 void att_features_free(att_features *x); /* accepts a zeroed one */
 
 #endif

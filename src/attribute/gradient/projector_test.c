@@ -117,7 +117,9 @@ static void come_near(const zoo_model_def *def) {
     const att_member m = little_member(x);
     size_t n = x->toy->n;
     att_features exact;
-    assert_ok(att_project_study(&exact, &m, "none", 1));
+    att_settings whole = ATT_SETTINGS_INIT, settings = ATT_SETTINGS_INIT;
+    whole.projector = "none";
+    assert_ok(att_project_study(&exact, &m, &whole));
     assert_int_equal(exact.dim, nn_graph_param_floats(x->model.graph));
     for (size_t k = 0; k < att_projector_count(); k++) {
         double off[2];
@@ -125,7 +127,9 @@ static void come_near(const zoo_model_def *def) {
         for (int big = 0; big < 2; big++) {
             att_features f;
             double square = 0, size = 0;
-            assert_ok(att_project_study(&f, &m, name, big ? 1024 : 64));
+            settings.projector = name;
+            settings.dim = big ? 1024 : 64;
+            assert_ok(att_project_study(&f, &m, &settings));
             for (size_t i = 0; i < n; i++)
                 for (size_t j = 0; j < n; j++) {
                     double want =

@@ -56,6 +56,13 @@ static assay_status options_read(lds *l, const assay_lds_options *options) {
                    o->damping, o->ridge, o->threshold, o->from, o->dim);
     l->settings = (att_settings)ATT_SETTINGS_INIT;
     l->settings.unweighed = o->unweighed;
+    if (o->precision && strcmp(o->precision, "bf16") == 0)
+        l->settings.precision = ASSAY_BF16;
+    else if (o->precision && strcmp(o->precision, "f32") != 0) {
+        (void)err_set(ASSAY_E_NOTFOUND, "there is no precision \"%s\"", o->precision);
+        err_help("choose from: f32, bf16");
+        return ASSAY_E_NOTFOUND;
+    }
     l->settings.traker = o->compat && strcmp(o->compat, "traker") == 0;
     if (o->compat && !l->settings.traker) {
         (void)err_set(ASSAY_E_NOTFOUND, "there is no compat \"%s\"", o->compat);

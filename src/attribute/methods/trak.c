@@ -7,7 +7,7 @@ static assay_status score(att_sum *sum, const att_member *m, const att_settings 
     assay_status status = ASSAY_OK;
     const att_study *s = m->study;
     att_features x = {0};
-    ASSAY_TRY(att_project_study(&x, m, o->projector, o->dim));
+    ASSAY_TRY(att_project_study(&x, m, o));
     ASSAY_TRY((o->traker ? att_ridge_add_traker : att_ridge_add)(
         sum->scores, &x, s->n_rows, s->n_targets, o->ridge));
     for (size_t i = 0; i < s->n_rows; i++)

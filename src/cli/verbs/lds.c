@@ -87,6 +87,12 @@ static const cli_option options[] = {
      .value = "NAME=FILE",
      .help = "scores made elsewhere; may be repeated",
      .more = "An .npy of f32, the protocol's [rows, targets]: an entry of its own."},
+    {.name = "precision",
+     .type = CLI_CHOICE,
+     .choices = "f32|bf16",
+     .initial = "f32",
+     .rare = true,
+     .help = "of trak's passes over rows and targets"},
     {.name = "compat",
      .type = CLI_CHOICE,
      .choices = "none|traker",
@@ -162,6 +168,7 @@ static assay_status run(cli_run *run) {
     o.ridge = chosen(cli_real(a, "ridge"));
     o.threshold = chosen(cli_real(a, "threshold"));
     o.unweighed = cli_on(a, "unweighed");
+    o.precision = cli_text(a, "precision");
     if (strcmp(cli_text(a, "compat"), "none") != 0) {
         o.compat = cli_text(a, "compat");
         o.ridge = cli_typed(a, "ridge") ? o.ridge : 0;
