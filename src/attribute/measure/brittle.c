@@ -1,7 +1,8 @@
 /* Brittleness (Ilyas et al. 2022, section 4.2): how few rows a right prediction hangs on.
  * The predicted number is tried first; models without so many rows say whether it is
  * enough, and a bisection between too few and enough follows. Its end is confirmed by
- * models of other seeds: of the numbers that were tried, one may have flipped by luck. */
+ * models of other seeds, since of the numbers that were tried one may have flipped by
+ * luck; where they say no, a quarter more rows are taken out, and others are asked. */
 #include "attribute/measure/counterfactual.h"
 
 #include "attribute/measure/removal.h"
@@ -9,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { TRIES = 9, FIRST_GUESS = 16 };
+enum { TRIES = 9, CONFIRMS = 4, FIRST_GUESS = 16 };
 
 typedef struct search {
     size_t target, predicted; /* rows; 0: none are */
@@ -39,21 +40,21 @@ static void learn(search *s, bool flipped, size_t most) {
     s->done = s->enough ? s->enough - s->few <= 1 + s->enough / 16 : s->few >= most;
 }
 
-/* Mean margins of the targets of `list` without their rows: of s->next, or of s->enough.
- */
+/* Mean margins of the targets of `list` without their rows: of s->next when searching
+ * (confirm below 0), else of s->enough, with the seeds of that round. */
 static assay_status
-retrain(double *mean, counterfactual *c, search *const *list, size_t n, bool confirms) {
+retrain(double *mean, counterfactual *c, search *const *list, size_t n, int confirm) {
     assay_status status = ASSAY_OK;
     const att_study *s = &c->lab.study;
     size_t seeds = (size_t)c->o.seeds;
+    uint64_t first = confirm < 0 ? CF_FIRST_SEARCH
+                                 : CF_FIRST_CONFIRM + (uint64_t)confirm * CF_MOST_MODELS;
     removal *set = NULL;
     ASSAY_TRY(mem_new(c->ctx, &set, n, sizeof *set));
     for (size_t i = 0; i < n; i++)
         set[i] = (removal){list[i]->target, c->order + list[i]->target * s->n_rows,
-                           confirms ? list[i]->enough : list[i]->next};
-    ASSAY_TRY(removal_measure(c->margins, s, set, n, seeds,
-                              (c->o.seed << 24) +
-                                  (confirms ? CF_FIRST_CONFIRM : CF_FIRST_SEARCH),
+                           confirm < 0 ? list[i]->next : list[i]->enough};
+    ASSAY_TRY(removal_measure(c->margins, s, set, n, seeds, (c->o.seed << 24) + first,
                               c->steps, c->o.keep));
     for (size_t i = 0; i < n; i++) {
         mean[i] = 0;
@@ -62,6 +63,31 @@ retrain(double *mean, counterfactual *c, search *const *list, size_t n, bool con
     }
 done:
     mem_free(c->ctx, set);
+    return status;
+}
+
+/* Asks models of other seeds; more rows go where they say no. */
+static assay_status confirm_all(
+    counterfactual *c, search *all, search **list, double *mean, size_t n, size_t most) {
+    assay_status status = ASSAY_OK;
+    for (int round = 0; round < CONFIRMS; round++) {
+        size_t count = 0;
+        for (size_t i = 0; i < n; i++)
+            if (all[i].enough && !all[i].confirmed)
+                list[count++] = &all[i];
+        if (!count)
+            break;
+        for (size_t i = 0; round && i < count; i++) {
+            size_t more = list[i]->enough + list[i]->enough / 4 + 1;
+            list[i]->enough = more < most ? more : most;
+        }
+        ASSAY_TRY(retrain(mean, c, list, count, round));
+        for (size_t i = 0; i < count; i++) {
+            list[i]->margin = mean[i];
+            list[i]->confirmed = mean[i] < 0;
+        }
+    }
+done:
     return status;
 }
 
@@ -76,20 +102,11 @@ static assay_status search_all(
                 list[count++] = &all[i];
         if (!count)
             break;
-        ASSAY_TRY(retrain(mean, c, list, count, false));
+        ASSAY_TRY(retrain(mean, c, list, count, -1));
         for (size_t i = 0; i < count; i++)
             learn(list[i], mean[i] < 0, most);
     }
-    count = 0;
-    for (size_t i = 0; i < n; i++)
-        if (all[i].enough)
-            list[count++] = &all[i];
-    if (count)
-        ASSAY_TRY(retrain(mean, c, list, count, true));
-    for (size_t i = 0; i < count; i++) {
-        list[i]->margin = mean[i];
-        list[i]->confirmed = mean[i] < 0;
-    }
+    ASSAY_TRY(confirm_all(c, all, list, mean, n, most));
 done:
     return status;
 }
@@ -150,7 +167,7 @@ assay_status cf_brittle(counterfactual *c, const cf_source *source) {
         all[n++] = (search){
             .target = t, .predicted = predicted, .next = guess < most ? guess : most};
     }
-    progress_begin(c->ctx, "fewest rows", (int64_t)(n * (TRIES + 1)) * c->o.seeds,
+    progress_begin(c->ctx, "fewest rows", (int64_t)(n * (TRIES + CONFIRMS)) * c->o.seeds,
                    "models");
     ASSAY_TRY(search_all(c, all, list, mean, n, most));
     progress_end(c->ctx);
