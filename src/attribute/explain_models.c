@@ -13,10 +13,14 @@ enum { FIRST_SEED = 5 };
 static assay_status alike(const explain *e, const trained_model *m, const char *path) {
     const model_card *a = &e->given[0].card, *b = &m->card;
     if (strcmp(a->name, b->name) == 0 && a->size == b->size &&
-        a->channels == b->channels && a->classes == b->classes)
+        a->channels == b->channels && a->classes == b->classes &&
+        memcmp(a->mean, b->mean, sizeof a->mean) == 0 &&
+        memcmp(a->std, b->std, sizeof a->std) == 0)
         return ASSAY_OK;
-    (void)err_set(ASSAY_E_SHAPE, "models %s and %s do not belong together", a->name,
-                  b->name);
+    (void)err_set(ASSAY_E_SHAPE,
+                  "models %s and %s do not belong together: network, images or their "
+                  "normalisation differ",
+                  a->name, b->name);
     err_where("%s", path);
     return ASSAY_E_SHAPE;
 }
@@ -77,6 +81,11 @@ static assay_status given_models(explain *e) {
             card->classes, card->channels, e->lab.card.classes, e->lab.card.channels);
         return ASSAY_E_SHAPE;
     }
+    for (int c = 0; card->class_name && c < card->classes; c++)
+        if (strcmp(card->class_name[c], dataset_class_name(e->lab.data, c)) != 0)
+            log_line(e->ctx, ASSAY_LOG_WARN,
+                     "class %d is '%s' to the model and '%s' in the dataset", c,
+                     card->class_name[c], dataset_class_name(e->lab.data, c));
     memcpy(e->lab.card.mean, card->mean, sizeof card->mean);
     memcpy(e->lab.card.std, card->std, sizeof card->std);
     ASSAY_TRY(mem_new(e->ctx, &logits, n * classes, sizeof *logits));

@@ -90,6 +90,7 @@ static assay_status run_import(audit_run *r) {
     pack.limit = r->opt.limit;
     audit_file(r, path, "run");
     ASSAY_TRY(os_mkdirs(path));
+    ASSAY_TRY(atomic_sweep(r->ctx, path));
     audit_file(r, path, "data.beton");
     ASSAY_TRY(dataset_open_any(&a->data, r->ctx, r->source, path, &pack));
     snprintf(a->sha256, sizeof a->sha256, "%s", dataset_sha256(a->data));
@@ -271,6 +272,7 @@ assay_status audit_run_open(audit_run *r,
         }
     ASSAY_TRY(refuse_foreign_folder(r));
     ASSAY_TRY(os_mkdirs(out));
+    ASSAY_TRY(atomic_sweep(r->ctx, out));
     if (r->opt.no_resume)
         ASSAY_TRY(start_over(r));
 done:

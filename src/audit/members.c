@@ -89,6 +89,7 @@ assay_status members_train(audit_run *r) {
         snprintf(path, sizeof path, "run/member-%zu", m);
         audit_file(r, dir[m], "%s", path);
         ASSAY_TRY(os_mkdirs(dir[m]));
+        ASSAY_TRY(atomic_sweep(r->ctx, dir[m]));
         job[m] = (train_job){.dir = dir[m],
                              .rows = rows[m],
                              .n_rows = n,

@@ -177,3 +177,38 @@ done:
         (void)close(fd);
     return status;
 }
+
+/* Whether it ends in ".tmp-<digits>-<digits>". */
+static bool temporary_name(const char *name) {
+    const char *at = strstr(name, ".tmp-");
+    if (!at || at == name)
+        return false;
+    at += 5;
+    size_t process = strspn(at, "0123456789");
+    if (process == 0 || at[process] != '-')
+        return false;
+    at += process + 1;
+    size_t number = strspn(at, "0123456789");
+    return number > 0 && !at[number];
+}
+
+assay_status atomic_sweep(assay_ctx *ctx, const char *folder) {
+    assay_status status = ASSAY_OK;
+    os_names names = {0};
+    buf path = buf_make(ctx);
+    if (!os_is_dir(folder))
+        goto done;
+    ASSAY_TRY(os_list_dir(ctx, folder, &names));
+    for (size_t i = 0; i < names.count; i++) {
+        if (!temporary_name(names.name[i]))
+            continue;
+        buf_clear(&path);
+        buf_fmt(&path, "%s/%s", folder, names.name[i]);
+        ASSAY_TRY(buf_check(&path));
+        (void)unlink(path.data);
+    }
+done:
+    os_names_free(&names);
+    buf_free(&path);
+    return status;
+}

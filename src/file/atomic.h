@@ -24,6 +24,11 @@ void atomic_abandon(atomic_file *f);
 /* All in one. */
 ASSAY_MUST_CHECK assay_status atomic_put(assay_ctx *ctx, const char *path, const void *data, size_t bytes);
 
+/* Removes what a kill in the middle of writing left in a folder: files named as temporary ones are,
+ * NAME.tmp-<process>-<number>. Not for folders that others write to at the same time. Fine if there is no
+ * such folder. */
+ASSAY_MUST_CHECK assay_status atomic_sweep(assay_ctx *ctx, const char *folder);
+
 /* An appending log (metrics.jsonl, events): each append is one write() of whole lines. */
 ASSAY_MUST_CHECK assay_status append_line(assay_ctx *ctx, const char *path, const char *line, size_t bytes);
 

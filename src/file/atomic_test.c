@@ -168,11 +168,35 @@ static void full_disk(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* What killed writers left goes, what only looks like it stays. */
+static void leftovers_are_swept(void **state) {
+    (void)state;
+    static const char *const name[] = {"a.json.tmp-123-0", "b.tmp-9-14",  "c.json",
+                                       "d.tmp-x-0",        "e.tmp-12",    "f.tmp-1-2.npy",
+                                       ".tmp-1-2"};
+    assay_ctx *ctx = test_ctx(1);
+    char folder[] = "/tmp/assay-sweep-XXXXXX", path[128];
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < 7; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, name[i]);
+        assert_ok(atomic_put(ctx, path, "x", 1));
+    }
+    assert_ok(atomic_sweep(ctx, folder));
+    for (size_t i = 0; i < 7; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, name[i]);
+        assert_int_equal(os_exists(path), i >= 2);
+    }
+    assert_ok(os_remove_tree(folder));
+    assert_ok(atomic_sweep(ctx, folder)); /* there is none */
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(put_and_replace), cmocka_unit_test(write_at_and_abandon),
         cmocka_unit_test(unwritable),      cmocka_unit_test(two_at_once),
         cmocka_unit_test(append),          cmocka_unit_test(size_limit),
+        cmocka_unit_test(leftovers_are_swept),
         cmocka_unit_test(full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ typedef struct book {
     char *work;
 } book;
 
-/* A row's picture, embedded. What can't be decoded leaves an empty frame. */
+/* A row's picture, embedded. */
 static assay_status picture(const book *k, uint64_t row) {
     assay_status status = ASSAY_OK;
     image im = image_make(k->ctx);
@@ -117,7 +117,8 @@ static assay_status target(const book *k, const json_val *v) {
     ASSAY_TRY(picture(k, row));
     buf_str(k->b, "<h2>");
     text_html(k->b, json_get_str(json_get(v, "class"), ""));
-    buf_fmt(k->b, "</h2><p class=\"id\">row %llu</p><p>its label has probability ",
+    buf_fmt(k->b,
+            "</h2><p class=\"id\">row %llu</p><p>mean margin of its label: probability ",
             (unsigned long long)row);
     text_percent(k->b, 1 / (1 + exp(-margin)));
     buf_str(k->b, "</p></div><div>\n");

@@ -289,36 +289,14 @@ done:
     return status;
 }
 
-/* A kill in the middle of writing leaves a temporary file beside its target. */
-static assay_status leftovers_remove(const fleet_run *r, const char *dir) {
-    assay_status status = ASSAY_OK;
-    os_names names = {0};
-    if (!os_is_dir(dir))
-        return ASSAY_OK;
-    ASSAY_TRY(os_list_dir(r->ctx, dir, &names));
-    for (size_t i = 0; i < names.count; i++) {
-        char *path;
-        if (!strstr(names.name[i], ".npy.tmp-") && !strstr(names.name[i], ".json.tmp-") &&
-            !strstr(names.name[i], ".sums.tmp-") &&
-            !strstr(names.name[i], ".safetensors.tmp-"))
-            continue;
-        ASSAY_TRY(dir_path(&path, r->ctx, dir, names.name[i]));
-        (void)unlink(path);
-        mem_free(r->ctx, path);
-    }
-done:
-    os_names_free(&names);
-    return status;
-}
-
 assay_status fleet_leftovers_remove(const fleet_run *r) {
     char *models;
     assay_status status = dir_path(&models, r->ctx, r->out, "models");
     if (status != ASSAY_OK)
         return status;
-    status = leftovers_remove(r, r->out);
+    status = atomic_sweep(r->ctx, r->out);
     if (status == ASSAY_OK)
-        status = leftovers_remove(r, models);
+        status = atomic_sweep(r->ctx, models);
     mem_free(r->ctx, models);
     return status;
 }

@@ -60,34 +60,12 @@ trainer_check(const train_data *d, const train_recipe *r, const train_job *job) 
                : err_set(ASSAY_E_INVALID, "there is no schedule \"%s\"", r->schedule);
 }
 
-/* A kill in the middle of writing leaves a temporary file beside its target. */
-static assay_status leftovers_remove(trainer *t) {
-    assay_status status = ASSAY_OK;
-    os_names names = {0};
-    ASSAY_TRY(os_list_dir(t->ctx, t->job->dir, &names));
-    for (size_t i = 0; i < names.count; i++) {
-        static const char *const ours[] = {RUN_MODEL ".tmp-", RUN_CHECKPOINT ".tmp-",
-                                           RUN_METRICS ".tmp-"};
-        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++) {
-            if (strncmp(names.name[i], ours[k], strlen(ours[k])) != 0)
-                continue;
-            char *path;
-            ASSAY_TRY(dir_path(&path, t->ctx, t->job->dir, names.name[i]));
-            (void)unlink(path);
-            mem_free(t->ctx, path);
-        }
-    }
-done:
-    os_names_free(&names);
-    return status;
-}
-
 static assay_status paths_make(trainer *t) {
     assay_status status = ASSAY_OK;
     if (!t->job->dir)
         return ASSAY_OK;
     ASSAY_TRY(os_mkdirs(t->job->dir));
-    ASSAY_TRY(leftovers_remove(t));
+    ASSAY_TRY(atomic_sweep(t->ctx, t->job->dir));
     ASSAY_TRY(dir_path(&t->model_path, t->ctx, t->job->dir, RUN_MODEL));
     ASSAY_TRY(dir_path(&t->checkpoint_path, t->ctx, t->job->dir, RUN_CHECKPOINT));
     ASSAY_TRY(dir_path(&t->metrics_path, t->ctx, t->job->dir, RUN_METRICS));

@@ -20,7 +20,7 @@ typedef struct stream_options {
  *  @param out  [targets, 2, top]: positive first
  *  @errors NUMERIC (not finite; singular without a ridge), SHAPE, NOMEM, NOSPC, CANCELLED
  *  @threads uses the context's; bytes do not depend on how many
- *  @cost 2 rows dim (dim + targets) for each model, dim^3 / 3; memory 12 dim^2 bytes, the
+ *  @cost 2 rows dim (dim + targets) and dim^3 / 3 for each model and block of targets; memory 12 dim^2 bytes, the
  *  transformed targets and 1,024 rows */
 ASSAY_MUST_CHECK assay_status stream_scores(att_top *out,
                                             const given *g,
