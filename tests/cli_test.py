@@ -500,16 +500,13 @@ class Data(Packed):
             streamed.append(told("--checkpoint", run, "--method=trak", "--keep", keep, "--scores", self.dir / "b.npy", "-f", *more))
         self.assertEqual(streamed[0], streamed[1])
         whole = (self.dir / "b.npy").read_bytes()
-        rows = keep / "features-0.npy"
-        rows.write_bytes(rows.read_bytes()[:-400] + b"x" * 400)  # a damaged block is made again
-        told("--checkpoint", run, "--method=trak", "--keep", keep, "--scores", self.dir / "b.npy", "-f")
-        self.assertEqual((self.dir / "b.npy").read_bytes(), whole)
-        told("--checkpoint", run, "--method=trak", "--seed=1", "--scores", self.dir / "c.npy")
-        a, b, c = (struct.unpack("<800f", (self.dir / name).read_bytes()[-3200:]) for name in ("a.npy", "b.npy", "c.npy"))
-        def alike(x, y):
-            return sum(u * v for u, v in zip(x, y)) / (sum(u * u for u in x) * sum(v * v for v in y)) ** .5
-        self.assertGreater(alike(a, b), alike(a, c) - .1)  # the same kernel; maps differ as between seeds
-        self.assertGreater(alike(a, c), .2)
+        for name in ("features-0.npy", "weights-1.npy"):  # damaged blocks are made again
+            kept = keep / name
+            kept.write_bytes(kept.read_bytes()[:-400] + b"x" * 400)
+            told("--checkpoint", run, "--method=trak", "--keep", keep, "--scores", self.dir / "b.npy", "-f")
+            self.assertEqual((self.dir / "b.npy").read_bytes(), whole)
+        a, b = (struct.unpack("<800f", (self.dir / name).read_bytes()[-3200:]) for name in ("a.npy", "b.npy"))
+        self.assertLess(max(abs(x - y) for x, y in zip(a, b)), 1e-4 * max(map(abs, a)))  # in memory or streamed
         told("--model=mlp", "--models=1", "--epochs=2", "--batch=20", "--method=trak", "--keep", self.dir / "fresh")
         self.assertIn("keeps no features", self.refused(3, *call, "--method=ekfac", "--keep", keep).err)
 

@@ -1,12 +1,13 @@
 /* The models that assay_attribute goes by: checkpoints, or trained for the purpose. */
 #include "attribute/explain.h"
 
+#include "attribute/gradient/source.h"
+#include "base/pool.h"
 #include "train/models.h"
 
-#include <math.h>
 #include <string.h>
 
-enum { FIRST_SEED = 5 };
+enum { FIRST_SEED = 5, BATCH = 64 };
 
 /* ---- checkpoints ---- */
 
@@ -56,24 +57,33 @@ done:
     return status;
 }
 
-static float margin(const float *z, int32_t label, int classes) {
-    double top = -INFINITY, sum = 0;
-    for (int c = 0; c < classes; c++)
-        if (c != label && (double)z[c] > top)
-            top = (double)z[c];
-    for (int c = 0; c < classes; c++)
-        if (c != label)
-            sum += exp((double)z[c] - top);
-    return (float)((double)z[label] - top - log(sum));
+typedef struct margins_job {
+    att_source source;
+    float *out; /* [targets] */
+} margins_job;
+
+static assay_status run_margins(void *arg, int worker, size_t begin, size_t end) {
+    margins_job *job = arg;
+    return att_source_margins(&job->source, worker,
+                              job->source.member.study->targets + begin, end - begin,
+                              job->out + begin);
+}
+
+static assay_status margins(float *out, const att_member *m) {
+    assay_status status = ASSAY_OK;
+    margins_job job = {.out = out};
+    ASSAY_TRY(att_source_open(&job.source, m, ATT_MARGIN, ASSAY_F32, BATCH));
+    ASSAY_TRY(
+        assay_parallel_for(m->study->ctx, m->study->n_targets, BATCH, run_margins, &job));
+done:
+    att_source_close(&job.source);
+    return status;
 }
 
 /* The lab looks at its images as the models were trained to. */
 static assay_status given_models(explain *e) {
     assay_status status = ASSAY_OK;
-    const att_study *s = &e->lab.study;
     const model_card *card = &e->given[0].card;
-    size_t classes = (size_t)card->classes, n = s->n_targets;
-    float *logits = NULL;
     if (card->classes != e->lab.card.classes || card->channels != e->lab.card.channels) {
         (void)err_set(
             ASSAY_E_SHAPE,
@@ -88,16 +98,11 @@ static assay_status given_models(explain *e) {
                      card->class_name[c], dataset_class_name(e->lab.data, c));
     memcpy(e->lab.card.mean, card->mean, sizeof card->mean);
     memcpy(e->lab.card.std, card->std, sizeof card->std);
-    ASSAY_TRY(mem_new(e->ctx, &logits, n * classes, sizeof *logits));
     for (int m = 0; m < e->models; m++) {
-        ASSAY_TRY(train_predict(e->ctx, &e->given[m], &e->lab.pixels, s->targets, n,
-                                VIEWS_PLAIN, logits, NULL));
-        for (size_t t = 0; t < n; t++)
-            e->margins[(size_t)m * n + t] = margin(
-                logits + t * classes, s->data->labels[s->targets[t]], card->classes);
+        const att_member member = explain_member(e, m);
+        ASSAY_TRY(margins(e->margins + (size_t)m * e->lab.study.n_targets, &member));
     }
 done:
-    mem_free(e->ctx, logits);
     return status;
 }
 

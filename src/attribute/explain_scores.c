@@ -1,10 +1,10 @@
 /* Scores of all rows for all targets: by any method in memory, or TRAK over features that
- * lie in stores with a checksum for each block and stream from there. */
+ * lie in stores with a checksum for each block and stream from there: the same features,
+ * and the same scores but for rounding. */
 #include "attribute/explain.h"
 
 #include "attribute/given/stream.h"
-#include "attribute/trak/attribute.h"
-#include "base/hash.h"
+#include "attribute/gradient/project.h"
 #include "train/run_dir.h"
 
 #include <math.h>
@@ -68,19 +68,7 @@ done:
 
 /* ---- from a folder ---- */
 
-typedef struct folder {
-    char *rows, *targets;                       /* stores, without extension */
-    char *rows_npy, *targets_npy, *weights_npy; /* their files */
-} folder;
-
-static void folder_free(folder *f, assay_ctx *ctx) {
-    mem_free(ctx, f->rows);
-    mem_free(ctx, f->targets);
-    mem_free(ctx, f->rows_npy);
-    mem_free(ctx, f->targets_npy);
-    mem_free(ctx, f->weights_npy);
-}
-
+/* <keep>/<what>-<m><end> */
 static assay_status
 name(char **out, const explain *e, const char *what, int m, const char *end) {
     char text[64];
@@ -88,110 +76,47 @@ name(char **out, const explain *e, const char *what, int m, const char *end) {
     return dir_path(out, e->ctx, e->o.keep, text);
 }
 
-static assay_status folder_names(folder *f, const explain *e, int m) {
-    assay_status status = ASSAY_OK;
-    *f = (folder){0};
-    ASSAY_TRY(name(&f->rows, e, "features", m, ""));
-    ASSAY_TRY(name(&f->targets, e, "targets", m, ""));
-    ASSAY_TRY(name(&f->rows_npy, e, "features", m, ".npy"));
-    ASSAY_TRY(name(&f->targets_npy, e, "targets", m, ".npy"));
-    ASSAY_TRY(name(&f->weights_npy, e, "weights", m, ".npy"));
-done:
-    return status;
-}
-
-/* What tells a member's weights from others. */
-static void weights_hash(char out[65], const explain *e, const att_member *m) {
-    const nn_graph *g = e->lab.model.graph;
-    hash_sha256 h;
-    uint8_t digest[32];
-    hash_sha256_init(&h);
-    hash_sha256_add(&h, m->params, nn_graph_param_floats(g) * sizeof(float));
-    if (m->buffers)
-        hash_sha256_add(&h, m->buffers, nn_graph_buffer_floats(g) * sizeof(float));
-    hash_sha256_add(&h, e->lab.card.mean, sizeof e->lab.card.mean);
-    hash_sha256_add(&h, e->lab.card.std, sizeof e->lab.card.std);
-    hash_sha256_end(&h, digest);
-    hash_hex(out, digest);
-}
-
-/* Features of the dataset's rows [first, first + n). */
-static assay_status store_make(const explain *e,
-                               const trained_model *model,
-                               const char *hash,
-                               uint64_t seed,
-                               size_t first,
-                               size_t n,
-                               const char *path) {
-    assay_status status = ASSAY_OK;
-    npy_array part = e->lab.pixels;
-    const att_sketch sketch = {.dim = e->settings.dim, .seed = seed};
-    row_store *store = NULL;
-    size_t each = part.bytes / (size_t)part.dim[0];
-    part.data += first * each;
-    part.dim[0] = (int64_t)n;
-    part.bytes = n * each;
-    ASSAY_TRY(att_features(&store, e->ctx, model, hash, &part, e->lab.labels + first,
-                           &sketch, path));
-    for (int64_t b = 0; b < store_blocks(store); b++)
-        store_block_forget(store, b);
-    ASSAY_TRY(store_close(&store));
-done:
-    store_destroy(store);
-    return status;
-}
-
-/* 1 - p of the rows. */
-static assay_status
-weights_make(const explain *e, const trained_model *model, const char *path) {
-    assay_status status = ASSAY_OK;
-    const att_study *s = &e->lab.study;
-    size_t classes = (size_t)e->lab.card.classes;
-    const int64_t dim[] = {(int64_t)s->n_rows};
-    float *logits = NULL, *q = NULL;
-    ASSAY_TRY(mem_new(e->ctx, &logits, s->n_rows * classes, sizeof *logits));
-    ASSAY_TRY(mem_new(e->ctx, &q, s->n_rows, sizeof *q));
-    ASSAY_TRY(train_predict(e->ctx, model, &e->lab.pixels, s->rows, s->n_rows,
-                            VIEWS_PLAIN, logits, NULL));
-    for (size_t i = 0; i < s->n_rows; i++) {
-        const float *z = logits + i * classes;
-        int32_t label = s->data->labels[s->rows[i]];
-        double others = 0, all = 0, top = (double)z[0];
-        for (size_t c = 1; c < classes; c++)
-            top = (double)z[c] > top ? (double)z[c] : top;
-        for (size_t c = 0; c < classes; c++) {
-            double p = exp((double)z[c] - top);
-            all += p;
-            others += (int32_t)c == label ? 0 : p;
-        }
-        q[i] = (float)(others / all);
-    }
-    ASSAY_TRY(npy_put(e->ctx, path, ASSAY_F32, 1, dim, q));
-done:
-    mem_free(e->ctx, logits);
-    mem_free(e->ctx, q);
-    return status;
-}
-
-static assay_status member_features(explain *e, int m, given *g) {
+/* Makes what is not there of a member's stores. */
+static assay_status member_keep(const explain *e, int m) {
     assay_status status = ASSAY_OK;
     const att_study *s = &e->lab.study;
     const att_member member = explain_member(e, m);
-    const trained_model model = {.zoo = e->lab.model,
-                                 .weights = {member.params, member.buffers},
-                                 .card = e->lab.card,
-                                 .ctx = e->ctx};
-    char hash[65];
-    folder f;
-    ASSAY_TRY(folder_names(&f, e, m));
-    weights_hash(hash, e, &member);
-    ASSAY_TRY(store_make(e, &model, hash, member.seed, s->rows[0], s->n_rows, f.rows));
-    ASSAY_TRY(
-        store_make(e, &model, hash, member.seed, s->targets[0], s->n_targets, f.targets));
-    ASSAY_TRY(weights_make(e, &model, f.weights_npy));
-    ASSAY_TRY(given_add(g, f.rows_npy, f.targets_npy, f.weights_npy));
+    const struct {
+        const char *what, *features, *weights;
+        const uint32_t *rows;
+        size_t n;
+    } part[] = {{"rows", "features", "weights", s->rows, s->n_rows},
+                {"targets", "targets", "target-weights", s->targets, s->n_targets}};
+    char *features = NULL, *weights = NULL;
+    att_project p = {0};
+    ASSAY_TRY(att_project_open(&p, &member, &e->settings));
+    for (int i = 0; i < 2; i++) {
+        ASSAY_TRY(name(&features, e, part[i].features, m, ""));
+        ASSAY_TRY(name(&weights, e, part[i].weights, m, ""));
+        ASSAY_TRY(att_project_keep(&p, part[i].rows, part[i].n, part[i].what, features,
+                                   weights));
+        mem_free(e->ctx, features);
+        mem_free(e->ctx, weights);
+        features = weights = NULL;
+    }
 done:
-    folder_free(&f, e->ctx);
+    att_project_close(&p);
+    mem_free(e->ctx, features);
+    mem_free(e->ctx, weights);
+    return status;
+}
+
+static assay_status member_add(given *g, const explain *e, int m) {
+    assay_status status = ASSAY_OK;
+    char *features = NULL, *targets = NULL, *weights = NULL;
+    ASSAY_TRY(name(&features, e, "features", m, ".npy"));
+    ASSAY_TRY(name(&targets, e, "targets", m, ".npy"));
+    ASSAY_TRY(name(&weights, e, "weights", m, ".npy"));
+    ASSAY_TRY(given_add(g, features, targets, weights));
+done:
+    mem_free(e->ctx, features);
+    mem_free(e->ctx, targets);
+    mem_free(e->ctx, weights);
     return status;
 }
 
@@ -205,8 +130,10 @@ static assay_status from_folder(explain *e) {
     progress_begin(e->ctx, "features",
                    (int64_t)((s->n_rows + s->n_targets) * (size_t)e->models), "rows");
     for (int m = 0; m < e->models; m++)
-        ASSAY_TRY(member_features(e, m, &g));
+        ASSAY_TRY(member_keep(e, m));
     progress_end(e->ctx);
+    for (int m = 0; m < e->models; m++)
+        ASSAY_TRY(member_add(&g, e, m));
     ASSAY_TRY(stream_scores(e->top, &g, &o));
 done:
     given_free(&g);

@@ -60,7 +60,7 @@ static assay_status shares_nothing(const att_source *s, int count, const nn_fact
 static assay_status layers_find(att_layers *out, const att_member *m, att_output output) {
     assay_status status = ASSAY_OK;
     att_source one = {0};
-    ASSAY_TRY(att_source_open(&one, m, output, 1));
+    ASSAY_TRY(att_source_open(&one, m, output, ASSAY_F32, 1));
     ASSAY_TRY(att_source_run(&one, 0, out->row, 1, 0, NULL));
     int count = att_source_factors(&one, 0);
     if (count > ATT_MOST_LAYERS)
@@ -123,7 +123,8 @@ assay_status att_capture(att_layers *out,
     memcpy(out->row, rows, n * sizeof *rows);
     ASSAY_TRY(layers_find(out, m, output));
     ASSAY_TRY(mem_new(ctx, &out->source, 1, sizeof *out->source));
-    ASSAY_TRY(att_source_open(out->source, m, output, out->wides ? WIDE_BATCH : BATCH));
+    ASSAY_TRY(att_source_open(out->source, m, output, ASSAY_F32,
+                              out->wides ? WIDE_BATCH : BATCH));
     out->passes = out->source->passes;
     for (int l = 0; l < out->count; l++) {
         att_layer *layer = &out->layer[l];

@@ -128,7 +128,6 @@ static assay_status run_blocks(void *arg, int worker, size_t begin, size_t end) 
                 ASSAY_TRY(sketch_batch(f, w, row, n));
             }
             ASSAY_TRY(store_block_seal(f->store, (int64_t)block));
-            store_block_forget(f->store, (int64_t)block);
         }
         progress_add(f->ctx, (int64_t)(last - first));
     }

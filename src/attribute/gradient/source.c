@@ -4,8 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-assay_status
-att_source_open(att_source *out, const att_member *m, att_output output, size_t batch) {
+assay_status att_source_open(att_source *out,
+                             const att_member *m,
+                             att_output output,
+                             assay_dtype precision,
+                             size_t batch) {
     assay_status status = ASSAY_OK;
     const zoo_model *z = m->study->model;
     assay_ctx *ctx = m->study->ctx;
@@ -13,6 +16,7 @@ att_source_open(att_source *out, const att_member *m, att_output output, size_t 
                         .member = *m,
                         .weights = {m->params, m->buffers},
                         .output = output,
+                        .precision = precision,
                         .passes = 1,
                         .batch = batch,
                         .workers = (size_t)assay_ctx_threads(ctx)};
@@ -50,7 +54,7 @@ static assay_status worker_make(att_source *s, int worker) {
                                .keep = keep,
                                .n_keep = 3,
                                .target = s->output == ATT_MARGIN ? z->margin : z->logits,
-                               .dtype = ASSAY_F32,
+                               .dtype = s->precision,
                                .shards = 1};
     if (s->exec[worker])
         return ASSAY_OK;
@@ -115,6 +119,16 @@ assay_status att_source_run(
     ASSAY_TRY(forward(s, worker, rows, n, q));
     seed_fill(s, worker, n, pass);
     ASSAY_TRY(nn_exec_backward(s->exec[worker], s->seed[worker]));
+done:
+    return status;
+}
+
+assay_status att_source_margins(
+    att_source *s, int worker, const uint32_t *rows, size_t n, float *out) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(forward(s, worker, rows, n, NULL));
+    memcpy(out, nn_exec_value(s->exec[worker], s->member.study->model->margin),
+           n * sizeof *out);
 done:
     return status;
 }

@@ -17,6 +17,7 @@ typedef struct att_source {
     att_member member; /* its arrays are borrowed */
     nn_weights weights;
     att_output output;
+    assay_dtype precision;
     size_t passes, batch; /* batch: rows that run at once, at most */
     size_t workers;
     nn_exec **exec; /* [workers], made when first used */
@@ -24,10 +25,12 @@ typedef struct att_source {
 } att_source;
 
 /** @param m  its arrays live longer than the source
+ *  @param precision  of the passes (nn/exec.h)
  *  @errors INVALID: the graph has running statistics and the member brings none; NOMEM */
 ASSAY_MUST_CHECK assay_status att_source_open(att_source *out,
                                               const att_member *m,
                                               att_output output,
+                                              assay_dtype precision,
                                               size_t batch);
 void att_source_close(att_source *s); /* accepts a zeroed one */
 
@@ -37,6 +40,9 @@ void att_source_close(att_source *s); /* accepts a zeroed one */
  *  @errors NUMERIC: a margin is not finite; NOMEM   @threads one per worker */
 ASSAY_MUST_CHECK assay_status att_source_run(
     att_source *s, int worker, const uint32_t *rows, size_t n, size_t pass, float *q);
+/** Forward alone: the labels' margins, out [n]. Errors as above. */
+ASSAY_MUST_CHECK assay_status
+att_source_margins(att_source *s, int worker, const uint32_t *rows, size_t n, float *out);
 /** Forward alone; out [n, floats of an example's penultimate value], filled. */
 ASSAY_MUST_CHECK assay_status
 att_source_look(att_source *s, int worker, const uint32_t *rows, size_t n, float *out);

@@ -3,7 +3,6 @@
 #include "attribute/influence/replay.h"
 
 #include "base/pool.h"
-#include "simd/simd.h"
 
 #include <math.h>
 #include <string.h>
@@ -170,22 +169,6 @@ static void turn(float *to, const float *from, size_t rows, size_t columns) {
             to[j * rows + i] = from[i * columns + j];
 }
 
-/* Images of rows of the data as the model sees them. */
-static void images_of(float *x, const att_study *s, const uint32_t *rows, size_t n) {
-    const npy_array *pixels = s->data->pixels;
-    const model_card *card = s->data->card;
-    size_t channels = (size_t)pixels->dim[3];
-    size_t each = (size_t)(pixels->dim[1] * pixels->dim[2]) * channels;
-    float mean[3], inv_std[3];
-    for (int c = 0; c < 3; c++) {
-        mean[c] = 255.0f * card->mean[c];
-        inv_std[c] = card->std[c] > 0 ? 1 / (255.0f * card->std[c]) : 1 / 255.0f;
-    }
-    for (size_t i = 0; i < n; i++)
-        simd()->u8_normalize(x + i * each, pixels->data + rows[i] * each, each / channels,
-                             channels, mean, inv_std);
-}
-
 /* What step t is made of, before it is taken. */
 static assay_status tape_step(replay *r, replay_step *s, int64_t t) {
     assay_status status = ASSAY_OK;
@@ -200,7 +183,7 @@ static assay_status tape_step(replay *r, replay_step *s, int64_t t) {
     for (size_t i = 0; i < r->batch; i++)
         rows[i] = run->rows[s->place[i]];
     s->rate = (float)att_rate(&study->recipe, t, run->steps);
-    images_of(r->pass.x, study, rows, r->batch);
+    att_images(r->pass.x, study->data, rows, r->batch);
     memcpy(s->x, r->pass.x, r->batch * in * sizeof(float));
     turn(s->xt, s->x, r->batch, in);
     mlp_forward(&r->pass, m, params, r->batch, r->scratch);
@@ -259,7 +242,7 @@ static assay_status states_start(replay *r) {
         uint32_t row = s->targets[r->begin + t];
         int32_t y = s->data->labels[row];
         float *lam = r->state + t * 2 * m->floats;
-        images_of(one.x, s, &row, 1);
+        att_images(one.x, s->data, &row, 1);
         mlp_forward(&one, m, r->m->params, 1, scratch);
         float rest = 0; /* the margin's derivative is minus a softmax without the label */
         for (size_t j = 0; j < k; j++)
@@ -316,7 +299,7 @@ static assay_status check_model(const replay *r) {
     att_feed(s, exec, s->targets, 1);
     ASSAY_TRY(nn_exec_forward(exec, 1));
     float margin = nn_exec_value(exec, s->model->margin)[0];
-    images_of(one.x, s, s->targets, 1);
+    att_images(one.x, s->data, s->targets, 1);
     mlp_forward(&one, &r->net, r->m->params, 1, scratch);
     int32_t y = s->data->labels[s->targets[0]];
     double rest = 0;

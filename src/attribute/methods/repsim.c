@@ -43,7 +43,7 @@ static assay_status score(att_sum *sum, const att_member *m, const att_settings 
     look_job job = {.study = s};
     float *k = NULL;
     (void)o;
-    ASSAY_TRY(att_source_open(&job.source, m, ATT_MARGIN, BATCH));
+    ASSAY_TRY(att_source_open(&job.source, m, ATT_MARGIN, ASSAY_F32, BATCH));
     job.width = att_source_width(&job.source);
     ASSAY_TRY(mem_new(s->ctx, &job.out, rows * job.width, sizeof *job.out));
     ASSAY_TRY(assay_parallel_for(s->ctx, rows, BATCH, run_rows, &job));

@@ -31,8 +31,7 @@ struct att_trainer {
     const train_data *data;
     const zoo_model *model;
     const att_recipe *recipe;
-    uint32_t *places; /* [batch] */
-    float mean[3], inv_std[3];
+    uint32_t *places;   /* [batch], then the rows there */
     layer_chain *chain; /* NULL: the executor's */
     float *images;      /* of the chain: [batch, each] */
     const float **row;
@@ -94,11 +93,6 @@ assay_status att_trainer_create(att_trainer **out,
     ASSAY_TRY(mem_new(ctx, &t, 1, sizeof *t));
     *t = (att_trainer){.ctx = ctx, .data = data, .model = model, .recipe = recipe};
     ASSAY_TRY(mem_new(ctx, &t->places, (size_t)recipe->batch, sizeof *t->places));
-    for (int i = 0; i < 3; i++) {
-        t->mean[i] = 255.0f * data->card->mean[i];
-        t->inv_std[i] =
-            data->card->std[i] > 0 ? 1 / (255.0f * data->card->std[i]) : 1 / 255.0f;
-    }
     if (c->channels == 1 &&
         chain_fits(model->graph, model->images, model->logits, model->loss))
         ASSAY_TRY(chain_make(t, (size_t)c->height * (size_t)c->width));
@@ -191,10 +185,22 @@ done:
     return status;
 }
 
-static void feed(att_trainer *t, const att_run *run, int64_t step) {
-    const npy_array *pixels = t->data->pixels;
+void att_images(float *out, const train_data *data, const uint32_t *rows, size_t n) {
+    const npy_array *pixels = data->pixels;
+    const model_card *card = data->card;
     size_t channels = (size_t)pixels->dim[3];
     size_t each = (size_t)(pixels->dim[1] * pixels->dim[2]) * channels;
+    float mean[3], inv_std[3];
+    for (int c = 0; c < 3; c++) {
+        mean[c] = 255.0f * card->mean[c];
+        inv_std[c] = card->std[c] > 0 ? 1 / (255.0f * card->std[c]) : 1 / 255.0f;
+    }
+    for (size_t i = 0; i < n; i++)
+        simd()->u8_normalize(out + i * each, pixels->data + rows[i] * each,
+                             each / channels, channels, mean, inv_std);
+}
+
+static void feed(att_trainer *t, const att_run *run, int64_t step) {
     float *images = t->images;
     int32_t *labels = t->labels;
     if (t->exec) {
@@ -203,11 +209,10 @@ static void feed(att_trainer *t, const att_run *run, int64_t step) {
     }
     att_run_batch(run, step, t->places);
     for (size_t i = 0; i < (size_t)t->recipe->batch; i++) {
-        uint32_t row = run->rows[t->places[i]];
-        simd()->u8_normalize(images + i * each, pixels->data + row * each,
-                             each / channels, channels, t->mean, t->inv_std);
-        labels[i] = t->data->labels[row];
+        t->places[i] = run->rows[t->places[i]];
+        labels[i] = t->data->labels[t->places[i]];
     }
+    att_images(images, t->data, t->places, (size_t)t->recipe->batch);
 }
 
 static void update(att_trainer *t, float rate) {

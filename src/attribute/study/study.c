@@ -4,29 +4,16 @@
 
 #include "base/pool.h"
 #include "base/rng.h"
-#include "simd/simd.h"
 
 #include <string.h>
 
 enum { EVAL_BATCH = 100 };
 
 void att_feed(const att_study *s, nn_exec *exec, const uint32_t *rows, size_t n) {
-    const npy_array *pixels = s->data->pixels;
-    const model_card *card = s->data->card;
-    size_t channels = (size_t)pixels->dim[3];
-    size_t each = (size_t)(pixels->dim[1] * pixels->dim[2]) * channels;
-    float *images = nn_exec_input(exec, s->model->images);
     int32_t *labels = nn_exec_input(exec, s->model->labels);
-    float mean[3], inv_std[3];
-    for (int c = 0; c < 3; c++) {
-        mean[c] = 255.0f * card->mean[c];
-        inv_std[c] = card->std[c] > 0 ? 1 / (255.0f * card->std[c]) : 1 / 255.0f;
-    }
-    for (size_t i = 0; i < n; i++) {
-        simd()->u8_normalize(images + i * each, pixels->data + rows[i] * each,
-                             each / channels, channels, mean, inv_std);
+    att_images(nn_exec_input(exec, s->model->images), s->data, rows, n);
+    for (size_t i = 0; i < n; i++)
         labels[i] = s->data->labels[rows[i]];
-    }
 }
 
 /* ---- training many ---- */
