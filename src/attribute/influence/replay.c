@@ -1,7 +1,7 @@
-/* The run in stretches, backwards: marks, the tape of a stretch, all targets through it.
- */
+/* The run in stretches, backwards: the tape of a stretch, all targets through it. */
 #include "attribute/influence/replay.h"
 
+#include "attribute/influence/rerun.h"
 #include "base/pool.h"
 
 #include <math.h>
@@ -14,11 +14,9 @@ typedef struct replay {
     const att_member *m;
     mlp net;
     size_t batch;
-    int64_t first, steps, stretch; /* steps [first, steps) count */
-    att_trainer *trainer;
-    float *params; /* where the trainer stands */
-    float *mark;   /* [stretches][2, parameters]: weights and velocity where one begins */
-    mlp_pass pass; /* of a batch */
+    rerun again;
+    float *params;     /* where the trainer stands */
+    mlp_pass pass;     /* of a batch */
     float *scratch;    /* of the calling thread */
     replay_step *tape; /* [stretch] */
     int64_t taped;
@@ -95,21 +93,16 @@ static assay_status replay_make(replay *r, double from) {
     assay_status status = ASSAY_OK;
     const att_study *s = r->m->study;
     size_t workers = (size_t)assay_ctx_threads(r->ctx);
-    r->steps = r->m->run->steps;
-    r->first = (int64_t)(from * (double)r->steps);
-    r->stretch = (int64_t)ceil(sqrt((double)(r->steps - r->first)));
     r->batch = (size_t)s->recipe.batch;
-    size_t stretches = (size_t)((r->steps - r->first + r->stretch - 1) / r->stretch);
     r->count = s->n_targets < TARGETS ? s->n_targets : TARGETS;
-    ASSAY_TRY(att_trainer_create(&r->trainer, r->ctx, s->data, s->model, &s->recipe));
-    ASSAY_TRY(mem_new(r->ctx, &r->mark, stretches * 2 * r->net.floats, sizeof(float)));
+    ASSAY_TRY(rerun_open(&r->again, r->m, from));
     ASSAY_TRY(mem_new(r->ctx, &r->params, r->net.floats, sizeof(float)));
     ASSAY_TRY(mem_new(r->ctx, &r->state, r->count * 2 * r->net.floats, sizeof(float)));
     ASSAY_TRY(mlp_pass_make(&r->pass, r->ctx, &r->net, r->batch));
     ASSAY_TRY(
         mem_new(r->ctx, &r->scratch, mlp_scratch(&r->net, r->batch), sizeof(float)));
-    ASSAY_TRY(mem_new(r->ctx, &r->tape, (size_t)r->stretch, sizeof *r->tape));
-    for (int64_t i = 0; i < r->stretch; i++)
+    ASSAY_TRY(mem_new(r->ctx, &r->tape, (size_t)r->again.stretch, sizeof *r->tape));
+    for (int64_t i = 0; i < r->again.stretch; i++)
         ASSAY_TRY(step_make(&r->tape[i], r));
     ASSAY_TRY(mem_new(r->ctx, &r->room, workers, sizeof *r->room));
     for (size_t w = 0; w < workers; w++)
@@ -120,14 +113,13 @@ done:
 
 static void replay_free(replay *r) {
     size_t workers = (size_t)assay_ctx_threads(r->ctx);
-    for (int64_t i = 0; r->tape && i < r->stretch; i++)
+    for (int64_t i = 0; r->tape && i < r->again.stretch; i++)
         step_free(&r->tape[i], r);
     for (size_t w = 0; r->room && w < workers; w++)
         room_free(&r->room[w], r);
     mlp_pass_free(&r->pass, r->ctx, &r->net);
-    att_trainer_destroy(r->trainer);
+    rerun_close(&r->again);
     mem_free(r->ctx, r->params);
-    mem_free(r->ctx, r->mark);
     mem_free(r->ctx, r->state);
     mem_free(r->ctx, r->scratch);
     mem_free(r->ctx, r->tape);
@@ -135,33 +127,6 @@ static void replay_free(replay *r) {
 }
 
 /* ---- the run again ---- */
-
-static float *mark_at(const replay *r, int64_t stretch) {
-    return r->mark + (size_t)stretch * 2 * r->net.floats;
-}
-
-/* Trains from the beginning, noting where stretches begin. */
-static assay_status marks_make(replay *r) {
-    assay_status status = ASSAY_OK;
-    const att_run *run = r->m->run;
-    size_t bytes = r->net.floats * sizeof(float);
-    int64_t at = 0;
-    ASSAY_TRY(att_trainer_start(r->trainer, run));
-    for (int64_t k = 0; r->first + k * r->stretch < r->steps; k++) {
-        int64_t to = r->first + k * r->stretch;
-        ASSAY_TRY(att_trainer_steps(r->trainer, run, at, to));
-        att_trainer_store(r->trainer, mark_at(r, k), mark_at(r, k) + r->net.floats);
-        at = to;
-    }
-    ASSAY_TRY(att_trainer_steps(r->trainer, run, at, r->steps));
-    att_trainer_store(r->trainer, r->params, NULL);
-    if (memcmp(r->params, r->m->params, bytes) != 0) {
-        status = err_set(ASSAY_E_INTERNAL, "a run did not end where it did before");
-        err_where("seed %llu", (unsigned long long)run->seed);
-    }
-done:
-    return status;
-}
 
 static void turn(float *to, const float *from, size_t rows, size_t columns) {
     for (size_t i = 0; i < rows; i++)
@@ -210,14 +175,13 @@ done:
 
 static assay_status tape_stretch(replay *r, int64_t stretch) {
     assay_status status = ASSAY_OK;
-    int64_t begin = r->first + stretch * r->stretch;
-    att_trainer_load(r->trainer, mark_at(r, stretch),
-                     mark_at(r, stretch) + r->net.floats);
-    r->taped = r->steps - begin < r->stretch ? r->steps - begin : r->stretch;
+    int64_t begin;
+    r->taped = rerun_stretch(&r->again, stretch, &begin);
     for (int64_t i = 0; i < r->taped; i++) {
-        att_trainer_store(r->trainer, r->params, NULL);
+        att_trainer_store(r->again.trainer, r->params, NULL);
         ASSAY_TRY(tape_step(r, &r->tape[i], begin + i));
-        ASSAY_TRY(att_trainer_steps(r->trainer, r->m->run, begin + i, begin + i + 1));
+        ASSAY_TRY(
+            att_trainer_steps(r->again.trainer, r->m->run, begin + i, begin + i + 1));
     }
 done:
     return status;
@@ -325,13 +289,11 @@ static assay_status replay_chain(float *scores, const att_member *m, double from
     ASSAY_TRY(mlp_of(&r.net, s->model));
     ASSAY_TRY(check_model(&r));
     ASSAY_TRY(replay_make(&r, from));
-    ASSAY_TRY(marks_make(&r));
-    int64_t stretches = (r.steps - r.first + r.stretch - 1) / r.stretch;
     for (; r.begin < s->n_targets; r.begin += r.count) {
         if (s->n_targets - r.begin < r.count)
             r.count = s->n_targets - r.begin;
         ASSAY_TRY(states_start(&r));
-        for (int64_t k = stretches; k-- > 0;) {
+        for (int64_t k = r.again.count; k-- > 0;) {
             ASSAY_TRY(tape_stretch(&r, k));
             ASSAY_TRY(assay_parallel_for(r.ctx, r.count, 1, sweep, &r));
         }

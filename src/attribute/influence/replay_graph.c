@@ -3,11 +3,11 @@
  * a few targets go through a step side by side, while its weights are at hand. */
 #include "attribute/influence/replay.h"
 
+#include "attribute/influence/rerun.h"
 #include "base/pool.h"
 #include "nn/tangent.h"
 #include "simd/simd.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Targets that a thread takes through a stretch together, where there are enough. */
@@ -37,9 +37,7 @@ typedef struct graph_replay {
     nn_graph *tangent;
     nn_value r; /* of the tangent graph: what moves */
     size_t batch, floats, fixed;
-    int64_t first, steps, stretch; /* steps [first, steps) count */
-    att_trainer *trainer;
-    float *mark;      /* [stretches][2, parameters]: weights and velocity */
+    rerun again;
     graph_step *tape; /* [stretch] */
     int64_t taped;
     size_t begin, count; /* targets at hand */
@@ -59,25 +57,16 @@ done:
     return status;
 }
 
-static int64_t stretches_of(const graph_replay *r) {
-    return (r->steps - r->first + r->stretch - 1) / r->stretch;
-}
-
 static assay_status replay_make(graph_replay *r, double from) {
     assay_status status = ASSAY_OK;
     const att_study *s = r->m->study;
     size_t state = 2 * r->floats * sizeof(float), most = most_state / state;
-    r->steps = r->m->run->steps;
-    r->first = (int64_t)(from * (double)r->steps);
-    r->stretch = (int64_t)ceil(sqrt((double)(r->steps - r->first)));
     r->count = most < 1 ? 1 : most;
     r->count = s->n_targets < r->count ? s->n_targets : r->count;
-    ASSAY_TRY(att_trainer_create(&r->trainer, r->ctx, s->data, s->model, &s->recipe));
-    ASSAY_TRY(mem_new(r->ctx, &r->mark, (size_t)stretches_of(r) * 2 * r->floats,
-                      sizeof(float)));
+    ASSAY_TRY(rerun_open(&r->again, r->m, from));
     ASSAY_TRY(mem_new(r->ctx, &r->state, r->count * 2 * r->floats, sizeof(float)));
-    ASSAY_TRY(mem_new(r->ctx, &r->tape, (size_t)r->stretch, sizeof *r->tape));
-    for (int64_t i = 0; i < r->stretch; i++)
+    ASSAY_TRY(mem_new(r->ctx, &r->tape, (size_t)r->again.stretch, sizeof *r->tape));
+    for (int64_t i = 0; i < r->again.stretch; i++)
         ASSAY_TRY(step_make(&r->tape[i], r));
     ASSAY_TRY(mem_new(r->ctx, &r->worker, (size_t)assay_ctx_threads(r->ctx),
                       sizeof *r->worker));
@@ -87,7 +76,7 @@ done:
 
 static void replay_free(graph_replay *r) {
     size_t workers = (size_t)assay_ctx_threads(r->ctx);
-    for (int64_t i = 0; r->tape && i < r->stretch; i++) {
+    for (int64_t i = 0; r->tape && i < r->again.stretch; i++) {
         mem_free(r->ctx, r->tape[i].place);
         mem_free(r->ctx, r->tape[i].row);
         mem_free(r->ctx, r->tape[i].params);
@@ -97,9 +86,8 @@ static void replay_free(graph_replay *r) {
         nn_weights_destroy(&r->worker[w].weights, r->ctx);
         mem_free(r->ctx, r->worker[w].seed);
     }
-    att_trainer_destroy(r->trainer);
+    rerun_close(&r->again);
     nn_graph_destroy(r->tangent);
-    mem_free(r->ctx, r->mark);
     mem_free(r->ctx, r->tape);
     mem_free(r->ctx, r->state);
     mem_free(r->ctx, r->worker);
@@ -107,47 +95,19 @@ static void replay_free(graph_replay *r) {
 
 /* ---- the run again ---- */
 
-static float *mark_at(const graph_replay *r, int64_t stretch) {
-    return r->mark + (size_t)stretch * 2 * r->floats;
-}
-
-/* Trains from the beginning, noting where stretches begin. */
-static assay_status marks_make(graph_replay *r) {
-    assay_status status = ASSAY_OK;
-    const att_run *run = r->m->run;
-    float *end = r->tape[0].params;
-    int64_t at = 0;
-    ASSAY_TRY(att_trainer_start(r->trainer, run));
-    for (int64_t k = 0; k < stretches_of(r); k++) {
-        int64_t to = r->first + k * r->stretch;
-        ASSAY_TRY(att_trainer_steps(r->trainer, run, at, to));
-        att_trainer_store(r->trainer, mark_at(r, k), mark_at(r, k) + r->floats);
-        at = to;
-    }
-    ASSAY_TRY(att_trainer_steps(r->trainer, run, at, r->steps));
-    att_trainer_store(r->trainer, end, NULL);
-    if (memcmp(end, r->m->params, r->floats * sizeof *end) != 0) {
-        status = err_set(ASSAY_E_INTERNAL, "a run did not end where it did before");
-        err_where("seed %llu", (unsigned long long)run->seed);
-    }
-done:
-    return status;
-}
-
 static assay_status tape_stretch(graph_replay *r, int64_t stretch) {
     assay_status status = ASSAY_OK;
     const att_run *run = r->m->run;
-    int64_t begin = r->first + stretch * r->stretch;
-    att_trainer_load(r->trainer, mark_at(r, stretch), mark_at(r, stretch) + r->floats);
-    r->taped = r->steps - begin < r->stretch ? r->steps - begin : r->stretch;
+    int64_t begin;
+    r->taped = rerun_stretch(&r->again, stretch, &begin);
     for (int64_t i = 0; i < r->taped; i++) {
         graph_step *s = &r->tape[i];
         att_run_batch(run, begin + i, s->place);
         for (size_t k = 0; k < r->batch; k++)
             s->row[k] = run->rows[s->place[k]];
         s->rate = (float)att_rate(&r->m->study->recipe, begin + i, run->steps);
-        att_trainer_store(r->trainer, s->params, NULL);
-        ASSAY_TRY(att_trainer_steps(r->trainer, run, begin + i, begin + i + 1));
+        att_trainer_store(r->again.trainer, s->params, NULL);
+        ASSAY_TRY(att_trainer_steps(r->again.trainer, run, begin + i, begin + i + 1));
     }
 done:
     return status;
@@ -273,12 +233,11 @@ assay_status replay_graph(float *scores, const att_member *m, double from) {
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%s has weights that are not known here",
                    s->model->name);
     ASSAY_TRY(replay_make(&r, from));
-    ASSAY_TRY(marks_make(&r));
     for (; r.begin < s->n_targets; r.begin += r.count) {
         if (s->n_targets - r.begin < r.count)
             r.count = s->n_targets - r.begin;
         ASSAY_TRY(states_start(&r));
-        for (int64_t k = stretches_of(&r); k-- > 0;) {
+        for (int64_t k = r.again.count; k-- > 0;) {
             ASSAY_TRY(tape_stretch(&r, k));
             ASSAY_TRY(assay_parallel_for(r.ctx, r.count, r.count < ENOUGH ? 1 : TOGETHER,
                                          sweep, &r));
