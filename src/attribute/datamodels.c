@@ -3,9 +3,8 @@
 #include <assay/attribute.h>
 
 #include "attribute/measure/stats.h"
+#include "attribute/named.h"
 #include "attribute/regress/regress.h"
-#include "attribute/study/lab.h"
-#include "attribute/trak/heap.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/options.h"
@@ -70,16 +69,8 @@ static assay_status check(work *x, const assay_datamodels_options *options) {
                    " rows, %d epochs, batches of %d, rate %g are out of range",
                    o->models, o->share, o->held_subsets, o->held_seeds, o->top,
                    o->targets, o->rows, o->epochs, o->batch, o->rate);
-    x->protocol = (att_protocol){.name = "datamodels",
-                                 .model = o->model,
-                                 .rows = (size_t)o->rows,
-                                 .targets = (size_t)o->targets,
-                                 .share = o->share,
-                                 .recipe = {.epochs = o->epochs ? o->epochs : 15,
-                                            .batch = o->batch ? o->batch : 50,
-                                            .rate = o->rate > 0 ? o->rate : .02,
-                                            .momentum = .9,
-                                            .hold = .5}};
+    x->protocol = att_protocol_of(o->model, o->rows, o->targets, o->share, o->epochs,
+                                  o->batch, o->rate);
 done:
     return status;
 }
@@ -269,72 +260,17 @@ static void tell_measure(json_out *j, const work *x) {
     json_knum(j, "fit_seconds", x->fit_seconds);
 }
 
-static void tell_rows(json_out *j,
-                      buf *csv,
-                      const work *x,
-                      size_t target,
-                      bool negative,
-                      att_heap *heap,
-                      att_top *top) {
-    const att_study *s = &x->lab.study;
-    const char *key = negative ? "harmful" : "helpful";
-    const float *w = x->w + target * s->n_rows;
-    heap->count = 0;
-    for (size_t i = 0; i < s->n_rows; i++)
-        if (negative ? w[i] < 0 : w[i] > 0)
-            heap_offer(heap, (att_top){(uint32_t)i, fabsf(w[i])});
-    heap_take(top, x->o.top, heap, negative);
-    json_key(j, key);
-    json_arr(j);
-    for (int i = 0; i < x->o.top && top[i].row != UINT32_MAX; i++) {
-        uint32_t row = s->rows[top[i].row];
-        json_obj(j);
-        json_kint(j, "row", row);
-        json_kstr(j, "id", dataset_id(x->lab.data, row));
-        json_kstr(j, "class", dataset_class_name(x->lab.data, s->data->labels[row]));
-        json_knum(j, "weight", (double)top[i].score);
-        json_obj_end(j);
-        buf_fmt(csv, "%u,%s,%d,%u,%d,%.9g\n", s->targets[target], key, i + 1, row,
-                s->data->labels[row], (double)top[i].score);
-    }
-    json_arr_end(j);
-}
-
-static assay_status tell_targets(json_out *j, buf *csv, const work *x) {
-    assay_status status = ASSAY_OK;
-    const att_study *s = &x->lab.study;
-    att_heap heap = {.cap = x->o.top};
-    att_top *top = NULL;
-    ASSAY_TRY(mem_new(x->ctx, &heap.item, (size_t)x->o.top, sizeof *heap.item));
-    ASSAY_TRY(mem_new(x->ctx, &top, (size_t)x->o.top, sizeof *top));
-    buf_str(csv, "target,kind,rank,row,label,weight\n");
-    json_key(j, "targets");
-    json_arr(j);
-    for (size_t t = 0; t < s->n_targets; t++) {
-        json_obj(j);
-        json_kint(j, "row", s->targets[t]);
-        json_kstr(j, "id", dataset_id(x->lab.data, s->targets[t]));
-        json_kstr(j, "class",
-                  dataset_class_name(x->lab.data, s->data->labels[s->targets[t]]));
-        json_knum(j, "margin", x->moments.y_mean[t]);
-        tell_rows(j, csv, x, t, false, &heap, top);
-        tell_rows(j, csv, x, t, true, &heap, top);
-        json_obj_end(j);
-    }
-    json_arr_end(j);
-done:
-    mem_free(x->ctx, heap.item);
-    mem_free(x->ctx, top);
-    return status;
-}
-
 static assay_status tell(work *x, char **json, uint64_t began) {
     assay_status status = ASSAY_OK;
     buf text = buf_make(x->ctx), csv = buf_make(x->ctx);
     json_out j = json_out_make(&text, 2);
+    const att_study *s = &x->lab.study;
+    att_top *top = NULL;
+    ASSAY_TRY(mem_new(x->ctx, &top, s->n_targets * 2 * (size_t)x->o.top, sizeof *top));
+    ASSAY_TRY(named_pick(top, s, x->w, 1, s->n_rows, x->o.top));
     json_obj(&j);
     tell_measure(&j, x);
-    ASSAY_TRY(tell_targets(&j, &csv, x));
+    named_tell(&j, &csv, &x->lab, top, x->o.top, "weight", x->moments.y_mean);
     json_knum(&j, "seconds", 1e-9 * (double)(os_now_ns() - began));
     json_obj_end(&j);
     buf_str(&text, "\n");
@@ -346,6 +282,7 @@ static assay_status tell(work *x, char **json, uint64_t began) {
         ASSAY_TRY(atomic_put(x->ctx, x->o.csv, csv.data, csv.len));
     ASSAY_TRY(mem_strdup(x->ctx, json, text.data));
 done:
+    mem_free(x->ctx, top);
     buf_free(&text);
     buf_free(&csv);
     return status;

@@ -57,56 +57,8 @@ static void plan(explain *e) {
     e->settings = (att_settings)ATT_SETTINGS_INIT;
     if (o->dim)
         e->settings.dim = o->dim;
-    e->protocol = (att_protocol){.name = "attribute",
-                                 .model = o->model,
-                                 .rows = (size_t)o->rows,
-                                 .targets = (size_t)o->targets,
-                                 .share = .5,
-                                 .recipe = {.epochs = o->epochs ? o->epochs : 15,
-                                            .batch = o->batch ? o->batch : 50,
-                                            .rate = o->rate > 0 ? o->rate : .02,
-                                            .momentum = .9,
-                                            .hold = .5}};
-}
-
-static void tell_rows(const explain *e,
-                      json_out *j,
-                      buf *csv,
-                      size_t target,
-                      const char *key,
-                      size_t kind) {
-    const att_study *s = &e->lab.study;
-    const att_top *top = e->top + (target * 2 + kind) * (size_t)e->o.top;
-    json_key(j, key);
-    json_arr(j);
-    for (int i = 0; i < e->o.top && top[i].row != UINT32_MAX; i++) {
-        uint32_t row = s->rows[top[i].row];
-        json_obj(j);
-        json_kint(j, "row", row);
-        json_kstr(j, "id", dataset_id(e->lab.data, row));
-        json_kstr(j, "class", dataset_class_name(e->lab.data, s->data->labels[row]));
-        json_knum(j, "score", (double)top[i].score);
-        json_obj_end(j);
-        buf_fmt(csv, "%u,%s,%d,%u,%d,%.9g\n", s->targets[target], key, i + 1, row,
-                s->data->labels[row], (double)top[i].score);
-    }
-    json_arr_end(j);
-}
-
-static void tell_target(const explain *e, json_out *j, buf *csv, size_t target) {
-    const att_study *s = &e->lab.study;
-    uint32_t row = s->targets[target];
-    double margin = 0;
-    for (int m = 0; m < e->models; m++)
-        margin += (double)e->margins[(size_t)m * s->n_targets + target] / e->models;
-    json_obj(j);
-    json_kint(j, "row", row);
-    json_kstr(j, "id", dataset_id(e->lab.data, row));
-    json_kstr(j, "class", dataset_class_name(e->lab.data, s->data->labels[row]));
-    json_knum(j, "margin", margin);
-    tell_rows(e, j, csv, target, "helpful", 0);
-    tell_rows(e, j, csv, target, "harmful", 1);
-    json_obj_end(j);
+    e->protocol =
+        att_protocol_of(o->model, o->rows, o->targets, .5, o->epochs, o->batch, o->rate);
 }
 
 static assay_status tell(const explain *e, char **json, uint64_t began) {
@@ -114,6 +66,11 @@ static assay_status tell(const explain *e, char **json, uint64_t began) {
     buf text = buf_make(e->ctx), csv = buf_make(e->ctx);
     json_out j = json_out_make(&text, 2);
     const att_study *s = &e->lab.study;
+    double *margin = NULL; /* mean over models */
+    ASSAY_TRY(mem_new(e->ctx, &margin, s->n_targets, sizeof *margin));
+    for (size_t m = 0; m < (size_t)e->models; m++)
+        for (size_t t = 0; t < s->n_targets; t++)
+            margin[t] += (double)e->margins[m * s->n_targets + t] / e->models;
     json_obj(&j);
     json_kstr(&j, "schema", "assay.attribute/1");
     json_kstr(&j, "method", e->method->name);
@@ -121,12 +78,7 @@ static assay_status tell(const explain *e, char **json, uint64_t began) {
     json_kint(&j, "models", e->models);
     json_kstr(&j, "centre", e->given ? "given" : e->o.centre);
     json_kint(&j, "rows", (int64_t)s->n_rows);
-    buf_str(&csv, "target,kind,rank,row,label,score\n");
-    json_key(&j, "targets");
-    json_arr(&j);
-    for (size_t t = 0; t < s->n_targets; t++)
-        tell_target(e, &j, &csv, t);
-    json_arr_end(&j);
+    named_tell(&j, &csv, &e->lab, e->top, e->o.top, "score", margin);
     json_knum(&j, "seconds", 1e-9 * (double)(os_now_ns() - began));
     json_obj_end(&j);
     buf_str(&text, "\n");
@@ -136,6 +88,7 @@ static assay_status tell(const explain *e, char **json, uint64_t began) {
         ASSAY_TRY(atomic_put(e->ctx, e->o.csv, csv.data, csv.len));
     ASSAY_TRY(mem_strdup(e->ctx, json, text.data));
 done:
+    mem_free(e->ctx, margin);
     buf_free(&text);
     buf_free(&csv);
     return status;

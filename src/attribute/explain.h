@@ -5,8 +5,7 @@
 #include <assay/attribute.h>
 
 #include "attribute/ensemble.h"
-#include "attribute/study/lab.h"
-#include "attribute/trak/heap.h"
+#include "attribute/named.h"
 #include "train/trainer.h"
 
 typedef struct explain {

@@ -7,32 +7,11 @@
 #include "attribute/gradient/project.h"
 #include "train/run_dir.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #define MOST_CELLS ((size_t)1 << 30)
 
 /* ---- in memory ---- */
-
-/* The strongest rows of each target, of either sign. */
-static assay_status choose(explain *e, const float *scores) {
-    assay_status status = ASSAY_OK;
-    const att_study *s = &e->lab.study;
-    att_heap heap = {.cap = e->o.top};
-    ASSAY_TRY(mem_new(e->ctx, &heap.item, (size_t)e->o.top, sizeof *heap.item));
-    for (size_t h = 0; h < s->n_targets * 2; h++) {
-        heap.count = 0;
-        for (size_t i = 0; i < s->n_rows; i++) {
-            float x = scores[i * s->n_targets + h / 2];
-            if (h % 2 ? x < 0 : x > 0)
-                heap_offer(&heap, (att_top){(uint32_t)i, fabsf(x)});
-        }
-        heap_take(e->top + h * (size_t)e->o.top, e->o.top, &heap, h % 2);
-    }
-done:
-    mem_free(e->ctx, heap.item);
-    return status;
-}
 
 static assay_status in_memory(explain *e) {
     assay_status status = ASSAY_OK;
@@ -57,7 +36,7 @@ static assay_status in_memory(explain *e) {
     progress_end(e->ctx);
     ASSAY_TRY(att_sum_finish(sum.scores, e->ctx, &sum, e->method, &e->settings, e->models,
                              s->n_rows, s->n_targets));
-    ASSAY_TRY(choose(e, sum.scores));
+    ASSAY_TRY(named_pick(e->top, s, sum.scores, s->n_targets, 1, e->o.top));
     if (e->o.scores)
         ASSAY_TRY(npy_put(e->ctx, e->o.scores, ASSAY_F32, 2, dim, sum.scores));
 done:

@@ -21,9 +21,9 @@ static assay_status data_open(att_lab *lab, const char *source) {
     lab->size = p->size ? p->size : train_size_for(lab->data);
     if (train < lab->n_rows || rows - train < p->targets) {
         (void)err_set(ASSAY_E_SHAPE,
-                      "protocol %s wants %zu training and %zu test rows; there are %llu "
+                      "%zu training and %zu test rows are asked for; there are %llu "
                       "and %llu",
-                      p->name, p->rows, p->targets, (unsigned long long)train,
+                      p->rows, p->targets, (unsigned long long)train,
                       (unsigned long long)(rows - train));
         ASSAY_TRY_AT(ASSAY_E_SHAPE, "%s", source);
     }

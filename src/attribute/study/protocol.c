@@ -60,6 +60,25 @@ static const att_protocol protocols[] = {
      .recipe = toy_recipe},
 };
 
+att_protocol att_protocol_of(const char *model,
+                             int64_t rows,
+                             int64_t targets,
+                             double share,
+                             int epochs,
+                             int batch,
+                             double rate) {
+    att_protocol p = {.name = "own",
+                      .model = model,
+                      .rows = (size_t)rows,
+                      .targets = (size_t)targets,
+                      .share = share,
+                      .recipe = RECIPE};
+    p.recipe.epochs = epochs ? epochs : p.recipe.epochs;
+    p.recipe.batch = batch ? batch : p.recipe.batch;
+    p.recipe.rate = rate > 0 ? rate : p.recipe.rate;
+    return p;
+}
+
 assay_status
 att_protocol_find(const att_protocol **out, assay_ctx *ctx, const char *name) {
     buf names = buf_make(ctx);

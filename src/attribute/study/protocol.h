@@ -16,6 +16,17 @@ typedef struct att_protocol {
     att_recipe recipe;
 } att_protocol;
 
+/* One of a caller's own: the first rows and targets (no rows: all there are), in the
+ * usual recipe where epochs, batch or rate are 0: 15 passes in batches of 50, rate .02.
+ */
+att_protocol att_protocol_of(const char *model,
+                             int64_t rows,
+                             int64_t targets,
+                             double share,
+                             int epochs,
+                             int batch,
+                             double rate);
+
 /* NOTFOUND lists the names. */
 ASSAY_MUST_CHECK assay_status att_protocol_find(const att_protocol **out,
                                                 assay_ctx *ctx,
