@@ -175,3 +175,12 @@ assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int
 done:
     return status;
 }
+
+assay_status nn_pool_window(nn_window *out, const nn_node *node) {
+    int64_t k[2];
+    if (!nn_attr_get(node, "kernel"))
+        return err_set(ASSAY_E_INVALID, "%s needs the attribute 'kernel'",
+                       node->op->name);
+    assay_status status = nn_attr_pair(node, "kernel", 1, k);
+    return status == ASSAY_OK ? nn_window_make(out, node, k[0], k[1]) : status;
+}

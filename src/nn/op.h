@@ -220,5 +220,7 @@ assay_status nn_op_bad_dtype(const nn_node *node, int input, const char *what);
 /* Reads stride, pad, dilation, groups, and ceil_mode (1: a last window may jut out behind
  * the padding); kh, kw are given. SHAPE when nothing fits. */
 assay_status nn_window_make(nn_window *out, const nn_node *node, int64_t kh, int64_t kw);
+/* That of a pooling, whose attribute "kernel" gives the sides. */
+assay_status nn_pool_window(nn_window *out, const nn_node *node);
 
 #endif

@@ -9,18 +9,9 @@
 static const char *const pool_attrs[] = {
     "kernel", "stride", "pad", "dilation", "ceil_mode", "count_include_pad", NULL};
 
-static assay_status window_of(const nn_node *node, nn_window *g) {
-    int64_t k[2];
-    assay_status status = nn_attr_pair(node, "kernel", 1, k);
-    return status == ASSAY_OK ? nn_window_make(g, node, k[0], k[1]) : status;
-}
-
 static assay_status pool_infer(nn_node *node) {
     nn_window g;
-    if (!nn_attr_get(node, "kernel"))
-        return err_set(ASSAY_E_INVALID, "%s needs the attribute 'kernel'",
-                       node->op->name);
-    assay_status status = window_of(node, &g);
+    assay_status status = nn_pool_window(&g, node);
     if (status == ASSAY_OK)
         node->out_shape = (nn_shape){4, {node->in_shape[0].dim[0], g.c, g.oh, g.ow}};
     return status;
@@ -55,7 +46,7 @@ static int64_t pixel_of(const nn_window *g, int64_t o, int64_t tap) {
 
 static assay_status pool_forward(nn_io *io) {
     nn_window g;
-    assay_status status = window_of(io->node, &g);
+    assay_status status = nn_pool_window(&g, io->node);
     if (status != ASSAY_OK)
         return status;
     const float *x = io->in[0];
@@ -73,7 +64,7 @@ static assay_status pool_forward(nn_io *io) {
 
 static assay_status pool_backward(nn_io *io) {
     nn_window g;
-    assay_status status = window_of(io->node, &g);
+    assay_status status = nn_pool_window(&g, io->node);
     if (status != ASSAY_OK)
         return status;
     const float *d_y = io->d_out;
@@ -99,7 +90,7 @@ static void pool_reference(const nn_node *node,
                            double *const *d_in) {
     (void)training;
     nn_window g;
-    if (window_of(node, &g) != ASSAY_OK)
+    if (nn_pool_window(&g, node) != ASSAY_OK)
         return;
     for (int64_t at = 0; at < n * g.oh * g.ow * g.c; at++) {
         int64_t o = at / g.c, c = at % g.c;

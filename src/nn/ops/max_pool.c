@@ -9,18 +9,9 @@
 static const char *const pool_attrs[] = {"kernel",   "stride",    "pad",
                                          "dilation", "ceil_mode", NULL};
 
-static assay_status window_of(const nn_node *node, nn_window *g) {
-    int64_t k[2];
-    assay_status status = nn_attr_pair(node, "kernel", 1, k);
-    return status == ASSAY_OK ? nn_window_make(g, node, k[0], k[1]) : status;
-}
-
 static assay_status pool_infer(nn_node *node) {
     nn_window g;
-    if (!nn_attr_get(node, "kernel"))
-        return err_set(ASSAY_E_INVALID, "%s needs the attribute 'kernel'",
-                       node->op->name);
-    assay_status status = window_of(node, &g);
+    assay_status status = nn_pool_window(&g, node);
     if (status != ASSAY_OK)
         return status;
     for (int i = 0; i < 4; i++)
@@ -96,7 +87,7 @@ static void dilated_backward(const nn_io *io, const nn_window *g) {
 
 static assay_status pool_plan(nn_plan *p) {
     nn_window g;
-    assay_status status = window_of(p->node, &g);
+    assay_status status = nn_pool_window(&g, p->node);
     if (status != ASSAY_OK || !p->backward)
         return status;
     size_t each = dilated(&g) ? sizeof(int32_t) : max_pool_tap_bytes(&g);
@@ -112,7 +103,7 @@ static const image_kernels *kernels_of(const nn_io *io) {
 
 static assay_status pool_forward(nn_io *io) {
     nn_window g;
-    assay_status status = window_of(io->node, &g);
+    assay_status status = nn_pool_window(&g, io->node);
     if (status == ASSAY_OK && dilated(&g))
         dilated_forward(io, &g);
     else if (status == ASSAY_OK)
@@ -122,7 +113,7 @@ static assay_status pool_forward(nn_io *io) {
 
 static assay_status pool_backward(nn_io *io) {
     nn_window g;
-    assay_status status = window_of(io->node, &g);
+    assay_status status = nn_pool_window(&g, io->node);
     if (status == ASSAY_OK && dilated(&g))
         dilated_backward(io, &g);
     else if (status == ASSAY_OK)
@@ -144,7 +135,7 @@ static void pool_reference(const nn_node *node,
                            double *const *d_in) {
     (void)training;
     nn_window g;
-    if (window_of(node, &g) != ASSAY_OK)
+    if (nn_pool_window(&g, node) != ASSAY_OK)
         return;
     for (int64_t at = 0; at < n * g.oh * g.ow * g.c; at++) {
         int64_t c = at % g.c, q = at / g.c % g.ow, p = at / g.c / g.ow % g.oh;

@@ -7,21 +7,12 @@
 static const char *const pool_attrs[] = {"kernel",   "stride",    "pad",
                                          "dilation", "ceil_mode", NULL};
 
-static assay_status window_of(const nn_node *node, nn_window *g) {
-    int64_t k[2];
-    assay_status status = nn_attr_pair(node, "kernel", 1, k);
-    return status == ASSAY_OK ? nn_window_make(g, node, k[0], k[1]) : status;
-}
-
 static assay_status tangent_infer(nn_node *node) {
     nn_window g;
-    if (!nn_attr_get(node, "kernel"))
-        return err_set(ASSAY_E_INVALID, "%s needs the attribute 'kernel'",
-                       node->op->name);
     if (node->in_shape[0].ndim != 4 ||
         !nn_shape_equal(&node->in_shape[0], &node->in_shape[1]))
         return nn_op_bad_shape(node, 1, "images like the tangent are needed");
-    assay_status status = window_of(node, &g);
+    assay_status status = nn_pool_window(&g, node);
     if (status != ASSAY_OK)
         return status;
     for (int i = 0; i < 4; i++)
@@ -38,7 +29,7 @@ static assay_status tangent_infer(nn_node *node) {
 
 static assay_status tangent_plan(nn_plan *p) {
     nn_window g;
-    assay_status status = window_of(p->node, &g);
+    assay_status status = nn_pool_window(&g, p->node);
     if (status != ASSAY_OK)
         return status;
     p->save_bytes = (size_t)nn_shape_each(&p->node->out_shape) * (size_t)p->batch *
@@ -72,7 +63,7 @@ static void pick(float *out,
 
 static assay_status tangent_forward(nn_io *io) {
     nn_window g;
-    assay_status status = window_of(io->node, &g);
+    assay_status status = nn_pool_window(&g, io->node);
     if (status != ASSAY_OK)
         return status;
     nn_kernels_get()->image[0][0]->max_pool(io->out, io->save, io->in[1], &g,
@@ -83,7 +74,7 @@ static assay_status tangent_forward(nn_io *io) {
 
 static assay_status tangent_backward(nn_io *io) {
     nn_window g;
-    assay_status status = window_of(io->node, &g);
+    assay_status status = nn_pool_window(&g, io->node);
     if (status == ASSAY_OK && io->d_in[0])
         nn_kernels_get()->image[0][0]->max_pool_back(io->d_in[0], io->d_out, io->save, &g,
                                                      (size_t)io->n);
@@ -99,7 +90,7 @@ static void tangent_reference(const nn_node *node,
                               double *const *d_in) {
     (void)training;
     nn_window g;
-    if (window_of(node, &g) != ASSAY_OK)
+    if (nn_pool_window(&g, node) != ASSAY_OK)
         return;
     for (int64_t at = 0; at < n * g.oh * g.ow * g.c; at++) {
         int64_t c = at % g.c, q = at / g.c % g.ow, p = at / g.c / g.ow % g.oh;
