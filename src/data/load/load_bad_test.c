@@ -242,11 +242,6 @@ static void test_mixing(void **state) {
     o.batch = 20;
     assay_loader *l = NULL;
     const char *paths[] = {f->raw.text};
-    const data_transform *t;
-    if (transform_find(&t, "mixup") != ASSAY_OK) {
-        print_message("skipped: there is no mixup yet\n");
-        skip();
-    }
     assert_ok(assay_loader_create(
         &l, f->ctx, paths, 1,
         "image: normalize(unit) | mixup(0.5); label: one_hot(7) | mixup(0.5)", &o));

@@ -1,0 +1,164 @@
+/* Features in files, streamed, against ridge regression on the same features in memory;
+ * all element types; what is refused. */
+#include "attribute/given/stream.h"
+
+#include "attribute/influence/ridge.h"
+#include "base/rng.h"
+#include "base/testing.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 1500, TARGETS = 5, DIM = 12, MEMBERS = 2, TOP = 4, CELLS = ROWS * TARGETS };
+
+typedef struct fixture {
+    assay_ctx *ctx;
+    char folder[64], path[MEMBERS][3][96]; /* rows, targets, weights */
+    float phi[MEMBERS][(ROWS + TARGETS) * DIM], q[MEMBERS][ROWS];
+} fixture;
+
+/* Numbers that half precision holds exactly; member 0 in f16, member 1 in f64. */
+static void setup(fixture *f, int threads) {
+    static const char *const part[] = {"rows", "targets", "weights"};
+    static uint16_t half[(ROWS + TARGETS) * DIM];
+    static double wide[(ROWS + TARGETS) * DIM];
+    *f = (fixture){.ctx = test_ctx(threads), .folder = "/tmp/assay-stream-XXXXXX"};
+    assert_non_null(mkdtemp(f->folder));
+    for (size_t m = 0; m < MEMBERS; m++) {
+        for (size_t i = 0; i < (ROWS + TARGETS) * DIM; i++) {
+            rng r = rng_at(11, RNG_TEST, (uint32_t)m, i);
+            float x = (float)((int)(rng_uniform(&r) * 512) - 256) / 64;
+            f->phi[m][i] = x;
+            half[i] = ten_f16(x);
+            wide[i] = (double)x;
+        }
+        for (size_t i = 0; i < ROWS; i++)
+            f->q[m][i] = (float)((m + 1) * i % 7) / 8;
+        for (int p = 0; p < 3; p++)
+            (void)snprintf(f->path[m][p], sizeof f->path[m][p], "%s/%s-%zu.npy",
+                           f->folder, part[p], m);
+        const int64_t rows[] = {ROWS, DIM}, targets[] = {TARGETS, DIM};
+        const int64_t weights[] = {ROWS, 1};
+        const void *data = m ? (const void *)wide : half;
+        size_t skip = ROWS * DIM * (m ? sizeof *wide : sizeof *half);
+        assay_dtype dtype = m ? ASSAY_F64 : ASSAY_F16;
+        assert_ok(npy_put(f->ctx, f->path[m][0], dtype, 2, rows, data));
+        assert_ok(npy_put(f->ctx, f->path[m][1], dtype, 2, targets,
+                          (const uint8_t *)data + skip));
+        assert_ok(npy_put(f->ctx, f->path[m][2], ASSAY_F32, 2, weights, f->q[m]));
+    }
+}
+
+static void teardown(fixture *f) {
+    assert_ok(os_remove_tree(f->folder));
+    assay_ctx_destroy(f->ctx);
+}
+
+static void add_all(given *g, const fixture *f) {
+    for (size_t m = 0; m < MEMBERS; m++)
+        assert_ok(given_add(g, f->path[m][0], f->path[m][1], f->path[m][2]));
+}
+
+/* Means of both factors over members, one times the other. */
+static void in_memory(float *out, fixture *f) {
+    memset(out, 0, CELLS * sizeof *out);
+    for (size_t m = 0; m < MEMBERS; m++) {
+        const att_features x = {.ctx = f->ctx,
+                                .rows = ROWS + TARGETS,
+                                .dim = DIM,
+                                .floats = 100,
+                                .phi = f->phi[m]};
+        assert_ok(att_ridge_add(out, &x, ROWS, TARGETS, .5));
+    }
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t t = 0; t < TARGETS; t++)
+            out[i * TARGETS + t] *= (f->q[0][i] + f->q[1][i]) / (MEMBERS * MEMBERS);
+}
+
+/* Blocks of rows and of targets make no difference, nor do threads. */
+static void streamed_is_in_memory(void **state) {
+    (void)state;
+    static float want[CELLS], first[CELLS];
+    for (int threads = 1; threads <= 2; threads++)
+        for (int blocks = 0; blocks < 2; blocks++) {
+            static fixture f;
+            att_top top[TARGETS * 2 * TOP];
+            char out[96];
+            npy_array scores = {.map = {.fd = -1}};
+            setup(&f, threads);
+            in_memory(want, &f);
+            (void)snprintf(out, sizeof out, "%s/scores.npy", f.folder);
+            given g = {.ctx = f.ctx};
+            add_all(&g, &f);
+            const stream_options o = {.ridge = .5,
+                                      .top = TOP,
+                                      .scores = out,
+                                      .memory = blocks ? 10000 : 0}; /* two targets */
+            assert_ok(stream_scores(top, &g, &o));
+            given_free(&g);
+            assert_ok(npy_open(&scores, f.ctx, out, false));
+            const float *got = (const float *)(const void *)scores.data;
+            float most = 0;
+            for (size_t i = 0; i < CELLS; i++)
+                most = fmaxf(most, fabsf(want[i]));
+            for (size_t i = 0; i < CELLS; i++)
+                assert_true(fabsf(got[i] - want[i]) < 1e-5f * most);
+            if (threads == 1 && !blocks)
+                memcpy(first, got, sizeof first);
+            assert_memory_equal(first, got, sizeof first);
+            for (size_t t = 0; t < TARGETS; t++) {
+                size_t best = 0, worst = 0;
+                for (size_t i = 0; i < ROWS; i++) {
+                    best = got[i * TARGETS + t] > got[best * TARGETS + t] ? i : best;
+                    worst = got[i * TARGETS + t] < got[worst * TARGETS + t] ? i : worst;
+                }
+                assert_int_equal(top[t * 2 * TOP].row, best);
+                assert_int_equal(top[(t * 2 + 1) * TOP].row, worst);
+                assert_true(top[(t * 2 + 1) * TOP].score == got[worst * TARGETS + t]);
+            }
+            npy_close(&scores);
+            teardown(&f);
+        }
+}
+
+static void bad_files_are_refused(void **state) {
+    (void)state;
+    static fixture f;
+    const int64_t flat[] = {ROWS}, few[] = {ROWS - 1, DIM}, whole[] = {ROWS, DIM};
+    static float data[ROWS * DIM];
+    char path[96];
+    setup(&f, 1);
+    given g = {.ctx = f.ctx};
+    (void)snprintf(path, sizeof path, "%s/bad.npy", f.folder);
+    assert_ok(npy_put(f.ctx, path, ASSAY_F32, 1, flat, data));
+    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1], NULL));
+    assert_ok(npy_put(f.ctx, path, ASSAY_I32, 2, whole, data));
+    assert_fails(ASSAY_E_DTYPE, given_add(&g, path, f.path[0][1], NULL));
+    assert_ok(npy_put(f.ctx, path, ASSAY_F32, 2, few, data));
+    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1], f.path[0][2]));
+    add_all(&g, &f);
+    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1], NULL));
+    assert_non_null(strstr(assay_last_error()->where, "bad.npy"));
+    given_free(&g);
+    data[7 * DIM + 3] = INFINITY;
+    assert_ok(npy_put(f.ctx, path, ASSAY_F32, 2, whole, data));
+    assert_ok(given_add(&g, path, f.path[0][1], NULL));
+    att_top top[TARGETS * 2];
+    const stream_options o = {.ridge = 1, .top = 1};
+    assert_fails(ASSAY_E_NUMERIC, stream_scores(top, &g, &o));
+    assert_non_null(strstr(assay_last_error()->where, "bad.npy, row 7"));
+    given_free(&g);
+    assert_fails(ASSAY_E_NOTFOUND, given_add_traker(&g, f.folder, "none"));
+    given_free(&g);
+    teardown(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streamed_is_in_memory),
+        cmocka_unit_test(bad_files_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
