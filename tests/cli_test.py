@@ -484,6 +484,8 @@ class Data(Packed):
         files = [w for m in range(3) for w in ("--checkpoint", run / f"member-{m}" / "model.safetensors")]
         one = told(*files, "--method=trak", "-j2")
         self.assertEqual(one, both)
+        self.assertIn("-f", self.refused(2, *call, "--checkpoint", run, "--method=trak", "--scores", self.dir / "a.npy").err)
+        self.assertIn("nowhere", self.refused(2, *call, "--csv", self.dir / "nowhere" / "x.csv").err)  # before any work
         page = self.dir / "page.html"
         told("--checkpoint", run, "--method=grad-dot", "--page", page)
         html = page.read_text()

@@ -38,6 +38,7 @@ typedef struct assay_lds_options {
     const char *const *scores; /**< further scores as NAME=FILE.npy, f32 [rows, targets]
                                   of the protocol, NULL behind the last; NULL: none */
     const char *precision;     /**< of trak's passes: "f32" (NULL) or "bf16" */
+    int tracin_checkpoints;    /**< of a run, that tracin goes by; 0: 5 */
 } assay_lds_options;
 #define ASSAY_LDS_OPTIONS_INIT                                                           \
     { .struct_size = sizeof(assay_lds_options), .damping = 1, .ridge = 1, .from = -1 }
@@ -83,9 +84,16 @@ typedef struct assay_attribute_options {
                            there, whatever their size, and are there the next time, or
                            after a kill; NULL: all is done in memory */
     int dim;          /**< of projections; 0: 4096 */
+    double damping, ridge, from; /**< as in assay_lds_options, none is chosen; negative:
+                                    1, 1, 0.25 */
+    const char *projector;       /**< NULL: "sjlt" */
+    int tracin_checkpoints;      /**< as in assay_lds_options */
 } assay_attribute_options;
 #define ASSAY_ATTRIBUTE_OPTIONS_INIT                                                     \
-    { .struct_size = sizeof(assay_attribute_options) }
+    {                                                                                    \
+        .struct_size = sizeof(assay_attribute_options), .damping = -1, .ridge = -1,      \
+        .from = -1                                                                       \
+    }
 
 /** Trains models on a dataset and names, for each target, the training rows whose scores
  *  are largest and smallest: training on the former raises the target's margin, on the
@@ -188,14 +196,14 @@ typedef struct assay_counterfactual_options {
                                class); NULL: trak, ekfac, replay and both random ones */
     const char *const *scores; /**< further scores as NAME=FILE.npy, f32 [rows, targets]
                                   of the protocol, NULL behind the last; NULL: none */
-    const char *removals;  /**< how many rows are removed, with commas between, ascending;
-                                NULL: "10,20,40,80,160,320" */
-    int models;            /**< that methods score on; 0: 5 */
-    int seeds;             /**< models trained without each set of rows; 0: 5 */
-    int targets;           /**< the protocol's first so many; 0: 30 */
-    double damping, ridge; /**< as in assay_lds_options; 0: 1 */
-    double from;           /**< negative: 0.25 */
-    int dim;               /**< 0: 4096 */
+    const char *removals; /**< how many rows are removed, with commas between, ascending;
+                               NULL: "10,20,40,80,160,320" */
+    int models;           /**< that methods score on; 0: 5 */
+    int seeds;            /**< models trained without each set of rows; 0: 5 */
+    int targets;          /**< the protocol's first so many; 0: 30 */
+    double damping, ridge, from; /**< as in assay_lds_options, none is chosen; negative:
+                                    1, 1, 0.25 */
+    int dim;                     /**< 0: 4096 */
     const char *keep; /**< a folder that keeps margins of retrained models, so that an
                            interrupted run goes on; NULL: nothing is kept */
     const char *csv;  /**< where each target's numbers go as a table; NULL: nowhere */
@@ -204,9 +212,14 @@ typedef struct assay_counterfactual_options {
     int until_flipped; /**< also search, for each right target, the fewest rows without
                             which models say otherwise, confirmed by models of other
                             seeds */
+    const char *projector;  /**< NULL: "sjlt" */
+    int tracin_checkpoints; /**< as in assay_lds_options */
 } assay_counterfactual_options;
 #define ASSAY_COUNTERFACTUAL_OPTIONS_INIT                                                \
-    { .struct_size = sizeof(assay_counterfactual_options), .from = -1 }
+    {                                                                                    \
+        .struct_size = sizeof(assay_counterfactual_options), .damping = -1, .ridge = -1, \
+        .from = -1                                                                       \
+    }
 
 /** Removes the rows that scores name as a target's most helpful, trains again for as many
  *  steps, and tells the mean change of the margin beside the predicted one, their rank

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { MOST_MODELS = 1000, MOST_TOP = 1000, USUAL_MODELS = 5, USUAL_TOP = 10 };
-enum { USUAL_TARGETS = 20, MOST_DIM = 1 << 20 };
+enum { USUAL_TARGETS = 20 };
 
 static assay_status check(explain *e, const assay_attribute_options *options) {
     assay_status status = ASSAY_OK;
@@ -31,8 +31,7 @@ static assay_status check(explain *e, const assay_attribute_options *options) {
         return ASSAY_E_NOTFOUND;
     }
     if (o->models < 1 || o->models > MOST_MODELS || o->top < 1 || o->top > MOST_TOP ||
-        o->dim < 0 || o->dim > MOST_DIM || o->targets < 1 || o->rows < 0 ||
-        o->epochs < 0 || o->batch < 0 || !(o->rate >= 0))
+        o->targets < 1 || o->rows < 0 || o->epochs < 0 || o->batch < 0 || !(o->rate >= 0))
         ASSAY_FAIL(ASSAY_E_INVALID,
                    "%d models, %d strongest rows, %" PRId64 " targets, %" PRId64
                    " rows, %d epochs, batches of %d, rate %g are out of range",
@@ -42,6 +41,8 @@ static assay_status check(explain *e, const assay_attribute_options *options) {
         err_help("choose from: matched, full");
         return ASSAY_E_INVALID;
     }
+    ASSAY_TRY(att_settings_make(&e->settings, o->damping, o->ridge, o->from, o->dim,
+                                o->projector, o->tracin_checkpoints));
     if (o->keep && strcmp(o->method, "trak") != 0) {
         (void)err_set(ASSAY_E_UNSUPPORTED, "method %s keeps no features", o->method);
         err_help("choose the method trak, or leave the folder out");
@@ -54,9 +55,6 @@ done:
 static void plan(explain *e) {
     const assay_attribute_options *o = &e->o;
     e->models = o->models;
-    e->settings = (att_settings)ATT_SETTINGS_INIT;
-    if (o->dim)
-        e->settings.dim = o->dim;
     e->protocol =
         att_protocol_of(o->model, o->rows, o->targets, .5, o->epochs, o->batch, o->rate);
 }

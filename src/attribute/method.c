@@ -30,6 +30,36 @@ const att_method *att_method_find(const char *name) {
     return NULL;
 }
 
+assay_status att_settings_make(att_settings *out,
+                               double damping,
+                               double ridge,
+                               double from,
+                               int dim,
+                               const char *projector,
+                               int checkpoints) {
+    enum { MOST_DIM = 1 << 20, MOST_CHECKPOINTS = 1000 };
+    *out = (att_settings)ATT_SETTINGS_INIT;
+    if (!isfinite(damping) || !isfinite(ridge) || !(from < 1) || dim < 0 ||
+        dim > MOST_DIM || checkpoints < 0 || checkpoints > MOST_CHECKPOINTS)
+        return err_set(ASSAY_E_INVALID,
+                       "damping %g, ridge %g, from %g, dim %d, %d checkpoints are out of "
+                       "range",
+                       damping, ridge, from, dim, checkpoints);
+    if (damping >= 0)
+        out->damping = damping;
+    if (ridge >= 0)
+        out->ridge = ridge;
+    if (from >= 0)
+        out->from = from;
+    if (dim)
+        out->dim = dim;
+    if (projector)
+        out->projector = projector;
+    if (checkpoints)
+        out->checkpoints = checkpoints;
+    return ASSAY_OK;
+}
+
 static int ascending(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);

@@ -38,6 +38,17 @@ typedef struct att_settings {
         .projector = "sjlt", .precision = ASSAY_F32                                      \
     }
 
+/** Settings as public options have them: negative damping, ridge and from, dim and
+ * checkpoints of 0, no projector: the usual.
+ *  @errors INVALID: out of range */
+ASSAY_MUST_CHECK assay_status att_settings_make(att_settings *out,
+                                                double damping,
+                                                double ridge,
+                                                double from,
+                                                int dim,
+                                                const char *projector,
+                                                int checkpoints);
+
 /* Sums over the members of an ensemble. A score is the mean of `scores` over members,
  * times the mean of `weight` where the method has one (TRAK's Q). */
 typedef struct att_sum {

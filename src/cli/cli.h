@@ -41,7 +41,10 @@ typedef struct cli_option {
     const char *help;    /* one phrase, for the screen and the manual */
     const char *more;    /* further sentences for the manual; NULL: none */
     bool required;
-    bool rare;     /* seldom needed: the screen only names it, the manual tells */
+    bool rare;    /* seldom needed: the screen only names it, the manual tells */
+    bool written; /* a file that is made: refused before the work if it is there and not
+                     --force, or can't be made */
+    bool keeps;   /* a folder from which the same command goes on after an interruption */
     bool no_trace; /* leaves no trace in what is written; see cli_command_line */
 } cli_option;
 
@@ -181,6 +184,8 @@ bool cli_on(const cli_args *args, const char *name);
 bool cli_typed(const cli_args *args, const char *name); /* not only by default */
 int64_t cli_int(const cli_args *args, const char *name);
 double cli_real(const cli_args *args, const char *name);
+/* The same, with a number that stands for "auto". */
+double cli_real_or(const cli_args *args, const char *name, double automatic);
 const char *cli_text(const cli_args *args, const char *name); /* NULL if there is none */
 /* NULL-terminated; NULL if none was given. */
 const char *const *cli_list(const cli_args *args, const char *name);

@@ -42,20 +42,28 @@ static int tell(screen *s, const cli_error *e, bool json, const char *report) {
     return cli_exit_code(e->status);
 }
 
+/* Whether the same command continues after an interruption. */
+static bool goes_on(const cli_run *run) {
+    bool keeps = run->verb->resumable;
+    for (size_t i = 0; i < run->args.count; i++)
+        keeps = keeps || (run->args.value[i].option->keeps && run->args.value[i].text);
+    return keeps;
+}
+
 /* The words of a failed run: the command's own, or the library's. */
 static void take_words(cli_run *run, assay_status status) {
     cli_error *e = &run->error;
     if (status == ASSAY_E_CANCELLED) {
         cli_fail(e, status,
-                 run->verb->resumable ? "interrupted; what was finished is kept"
-                                      : "interrupted; nothing was written");
+                 goes_on(run) ? "interrupted; what was finished is kept"
+                              : "interrupted; nothing was written");
         text line = {0};
         for (int i = 0; i < run->argc; i++) {
             if (i > 0)
                 text_add(&line, " ");
             text_shell(&line, i == 0 ? "assay" : run->argv[i]);
         }
-        cli_fail_help(e, run->verb->resumable ? "to continue: %s" : "to start again: %s",
+        cli_fail_help(e, goes_on(run) ? "to continue: %s" : "to start again: %s",
                       text_str(&line));
         text_free(&line);
     } else if (e->status == ASSAY_OK) {
@@ -85,10 +93,28 @@ static assay_status start(cli_run *run, screen *s) {
     return assay_ctx_create(&run->ctx, &options);
 }
 
+/* All files that the command is to make, before hours of work. */
+static assay_status check_files(cli_run *run) {
+    assay_status status = ASSAY_OK;
+    bool force = false;
+    for (size_t i = 0; i < run->args.count; i++)
+        if (strcmp(run->args.value[i].option->name, "force") == 0)
+            force = run->args.value[i].on;
+    for (size_t i = 0; status == ASSAY_OK && i < run->args.count; i++) {
+        const cli_value *v = &run->args.value[i];
+        bool result = run->verb->result_to_file && strcmp(v->option->name, "output") == 0;
+        if (v->option->written || result)
+            status = cli_output_check(v->text, force, &run->error);
+    }
+    return status;
+}
+
 static int run_verb(cli_run *run) {
     screen s;
     screen_init(&s, &run->args);
     assay_status status = start(run, &s);
+    if (status == ASSAY_OK)
+        status = check_files(run);
     if (status == ASSAY_OK) {
         run->screen = &s;
         signals_cancel(run->ctx);

@@ -74,10 +74,10 @@ static void closing(text *t, const manual_form *form) {
     form->heading(t, "ENVIRONMENT");
     form->item(t, "ASSAY_THREADS", "",
                "Threads to work with, where --threads is not given.");
-    form->item(
-        t, "ASSAY_ISA", "",
-        "The widest instructions to use: none, avx2, avx512 or avx512v. Unless set: what the "
-        "processor has.");
+    form->item(t, "ASSAY_ISA", "",
+               "The widest instructions to use: none, avx2, avx512 or avx512v. Unless "
+               "set: what the "
+               "processor has.");
     form->item(t, "ASSAY_VERBOSE", "",
                "Words between commas; the library then explains its decisions, with -v.");
     form->item(t, "NO_COLOR", "", "If set, messages have no colour.");

@@ -30,6 +30,26 @@ static assay_status failed(cli_error *e, int err, const char *path, const char *
     return status;
 }
 
+assay_status cli_output_check(const char *path, bool force, cli_error *e) {
+    assay_status status = ASSAY_OK;
+    text folder = {0};
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    if (!path || strcmp(path, "-") == 0)
+        return ASSAY_OK;
+    if (!force && access(path, F_OK) == 0)
+        return failed(e, EEXIST, path, "can't write the file");
+    if (slash == path)
+        text_add(&folder, "/");
+    else if (slash)
+        text_put(&folder, path, (size_t)(slash - path));
+    else
+        text_add(&folder, ".");
+    if (access(text_str(&folder), W_OK) != 0)
+        status = failed(e, errno, path, "can't write the file");
+    text_free(&folder);
+    return status;
+}
+
 assay_status
 cli_output_write(const text *result, const char *path, bool force, cli_error *e) {
     if (result->failed)

@@ -463,6 +463,11 @@ double cli_real(const cli_args *args, const char *name) {
     return value_of(args, name, CLI_NONE)->real;
 }
 
+double cli_real_or(const cli_args *args, const char *name, double automatic) {
+    double x = cli_real(args, name);
+    return isnan(x) ? automatic : x;
+}
+
 const char *cli_text(const cli_args *args, const char *name) {
     return value_of(args, name, CLI_NONE)->text;
 }

@@ -56,20 +56,12 @@ static assay_status options_read(counterfactual *c,
     o->seeds = o->seeds ? o->seeds : 5;
     o->targets = o->targets ? o->targets : 30;
     if (o->models < 1 || o->models > CF_MOST_MODELS || o->seeds < 1 ||
-        o->seeds > CF_MOST_MODELS || o->targets < 1 || o->targets > CF_MOST_TARGETS ||
-        !(o->damping >= 0 && o->ridge >= 0 && o->from < 1) || o->dim < 0 ||
-        o->dim > 1 << 20)
-        ASSAY_FAIL(ASSAY_E_INVALID,
-                   "%d models, %d seeds, %d targets, damping %g, ridge %g, from %g, dim "
-                   "%d are out of range",
-                   o->models, o->seeds, o->targets, o->damping, o->ridge, o->from,
-                   o->dim);
+        o->seeds > CF_MOST_MODELS || o->targets < 1 || o->targets > CF_MOST_TARGETS)
+        ASSAY_FAIL(ASSAY_E_INVALID, "%d models, %d seeds, %d targets are out of range",
+                   o->models, o->seeds, o->targets);
     ASSAY_TRY(sizes_read(c));
-    c->settings = (att_settings)ATT_SETTINGS_INIT;
-    c->settings.damping = o->damping > 0 ? o->damping : c->settings.damping;
-    c->settings.ridge = o->ridge > 0 ? o->ridge : c->settings.ridge;
-    c->settings.from = o->from >= 0 ? o->from : c->settings.from;
-    c->settings.dim = o->dim ? o->dim : c->settings.dim;
+    ASSAY_TRY(att_settings_make(&c->settings, o->damping, o->ridge, o->from, o->dim,
+                                o->projector, o->tracin_checkpoints));
     ASSAY_TRY(att_protocol_find(&p, c->ctx, o->protocol ? o->protocol : "a"));
     c->protocol = *p;
     c->protocol.targets =

@@ -49,12 +49,10 @@ static assay_status options_read(lds *l, const assay_lds_options *options) {
         err_help("choose from: matched, full");
         return ASSAY_E_INVALID;
     }
-    if (!(isfinite(o->damping) && isfinite(o->ridge) && o->from < 1) || o->dim < 0 ||
-        o->dim > 1 << 20 || !(o->threshold < 1))
-        ASSAY_FAIL(ASSAY_E_INVALID,
-                   "damping %g, ridge %g, threshold %g, from %g, dim %d are out of range",
-                   o->damping, o->ridge, o->threshold, o->from, o->dim);
-    l->settings = (att_settings)ATT_SETTINGS_INIT;
+    if (!(o->threshold < 1))
+        ASSAY_FAIL(ASSAY_E_INVALID, "a threshold of %g is out of range", o->threshold);
+    ASSAY_TRY(att_settings_make(&l->settings, o->damping, o->ridge, o->from, o->dim,
+                                o->projector, o->tracin_checkpoints));
     l->settings.unweighed = o->unweighed;
     if (o->precision && strcmp(o->precision, "bf16") == 0)
         l->settings.precision = ASSAY_BF16;
@@ -70,16 +68,6 @@ static assay_status options_read(lds *l, const assay_lds_options *options) {
         return ASSAY_E_NOTFOUND;
     }
     l->settings.threshold = o->threshold > 0 ? o->threshold : 0;
-    if (o->damping >= 0)
-        l->settings.damping = o->damping;
-    if (o->ridge >= 0)
-        l->settings.ridge = o->ridge;
-    if (o->from >= 0)
-        l->settings.from = o->from;
-    if (o->dim)
-        l->settings.dim = o->dim;
-    if (o->projector)
-        l->settings.projector = o->projector;
 done:
     return status;
 }

@@ -1,5 +1,5 @@
 /* assay counterfactual: train again without the rows that attribution names. */
-#include "cli/cli.h"
+#include "cli/attribution.h"
 #include "cli/json.h"
 
 #include <assay/attribute.h>
@@ -53,18 +53,20 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "DIR",
      .no_trace = true,
+     .keeps = true,
      .help = "keep retrained margins there, and go on"},
-    {.name = "csv",
-     .type = CLI_TEXT,
-     .value = "FILE",
-     .no_trace = true,
-     .help = "write each target's numbers there"},
     {.name = "until-flipped",
      .type = CLI_FLAG,
      .help = "also search the fewest rows that flip each target",
      .more = "Of targets that are right: the predicted number is tried, then halves "
              "between too few and enough, up to half of the rows; models of other seeds "
              "confirm the last."},
+    CLI_OPTIONS_METHODS(false, ""),
+    {.name = "csv",
+     .type = CLI_TEXT,
+     .value = "FILE",
+     .written = true,
+     .help = "write each target's numbers there"},
     CLI_OPTION_SEED,
     CLI_OPTION_RESULT,
     CLI_OPTION_FORCE,
@@ -122,6 +124,7 @@ static assay_status run(cli_run *run) {
     const cli_args *a = &run->args;
     assay_counterfactual_options o = ASSAY_COUNTERFACTUAL_OPTIONS_INIT;
     char *json = NULL;
+    CLI_TAKE_METHODS(o, a);
     o.protocol = cli_text(a, "protocol");
     o.methods = cli_text(a, "methods");
     o.scores = cli_list(a, "scores");

@@ -1,12 +1,10 @@
 /* assay datamodels: a target's margin as a linear function of which rows are trained on.
  */
-#include "cli/cli.h"
+#include "cli/attribution.h"
 #include "cli/json.h"
 
 #include <assay/attribute.h>
 #include <assay/report.h>
-
-#include <math.h>
 
 static const cli_option options[] = {
     {.name = "models",
@@ -54,71 +52,21 @@ static const cli_option options[] = {
      .low = 1,
      .high = 100,
      .help = "models of each of those"},
-    {.name = "rows",
-     .type = CLI_INT,
-     .value = "N",
-     .initial = "0",
-     .shown = "all",
-     .low = 0,
-     .high = 4294967295.0,
-     .help = "the first N training rows"},
-    {.name = "targets",
-     .type = CLI_INT,
-     .value = "N",
-     .initial = "20",
-     .low = 1,
-     .high = 4294967295.0,
-     .help = "the first N test rows"},
-    {.name = "model",
-     .type = CLI_TEXT,
-     .value = "NAME",
-     .initial = "mlp",
-     .help = "a model of the zoo without batch norm"},
-    {.name = "epochs",
-     .type = CLI_INT,
-     .value = "N",
-     .initial = "15",
-     .low = 1,
-     .high = 100000,
-     .help = "passes over a subset"},
-    {.name = "batch",
-     .type = CLI_INT,
-     .value = "N",
-     .initial = "50",
-     .low = 1,
-     .high = 65536,
-     .help = "rows in a step"},
-    {.name = "lr",
-     .type = CLI_DOUBLE,
-     .value = "X",
-     .initial = "0.02",
-     .low = 1e-9,
-     .high = 1e3,
-     .help = "peak of the learning rate"},
-    {.name = "top",
-     .type = CLI_INT,
-     .value = "K",
-     .initial = "10",
-     .low = 1,
-     .high = 100000,
-     .help = "rows named for each target, of either sign"},
     {.name = "keep",
      .type = CLI_TEXT,
      .value = "DIR",
      .no_trace = true,
+     .keeps = true,
      .help = "keep margins there, to go on after a kill"},
     {.name = "weights",
      .type = CLI_TEXT,
      .value = "FILE",
+     .written = true,
      .help = "write all weights there, .npy [rows, targets]"},
-    {.name = "csv",
-     .type = CLI_TEXT,
-     .value = "FILE",
-     .help = "write what is named there, as a table"},
-    {.name = "page",
-     .type = CLI_TEXT,
-     .value = "FILE",
-     .help = "write a page that shows them, HTML"},
+    CLI_OPTIONS_STUDY("passes over a subset"),
+    CLI_OPTION_TOP,
+    CLI_OPTION_CSV,
+    CLI_OPTION_PAGE,
     CLI_OPTION_SEED,
     CLI_OPTION_RESULT,
     CLI_OPTION_FORCE,
@@ -151,18 +99,13 @@ static assay_status run(cli_run *run) {
     const cli_args *a = &run->args;
     assay_datamodels_options o = ASSAY_DATAMODELS_OPTIONS_INIT;
     char *json = NULL;
+    CLI_TAKE_STUDY(o, a);
     o.models = (int)cli_int(a, "models");
     o.share = cli_real(a, "share");
     o.fit = cli_text(a, "fit");
-    o.penalty = isnan(cli_real(a, "penalty")) ? -1 : cli_real(a, "penalty");
+    o.penalty = cli_real_or(a, "penalty", -1);
     o.held_subsets = (int)cli_int(a, "held-subsets");
     o.held_seeds = (int)cli_int(a, "held-seeds");
-    o.rows = cli_int(a, "rows");
-    o.targets = cli_int(a, "targets");
-    o.model = cli_text(a, "model");
-    o.epochs = (int)cli_int(a, "epochs");
-    o.batch = (int)cli_int(a, "batch");
-    o.rate = cli_real(a, "lr");
     o.top = (int)cli_int(a, "top");
     o.keep = cli_text(a, "keep");
     o.weights = cli_text(a, "weights");
@@ -183,8 +126,7 @@ const assay_verb assay_verb_datamodels = {
         "Trains many models on random subsets of the training rows and fits, for each "
         "target, a weight for each row: by how much the target's margin changes when the "
         "row is trained on. The costliest way to attribute, and the only one that looks "
-        "at "
-        "nothing but what models say. Models on further subsets tell how well it "
+        "at nothing but what models say. Models on further subsets tell how well it "
         "foretells.\n\n"
         "With --keep a command that was stopped goes on where it was.",
     .options = options,
@@ -196,6 +138,5 @@ const assay_verb assay_verb_datamodels = {
                  {"assay datamodels fashion-mnist/ --fit lasso --weights w.npy",
                   "sparse weights, for a program"}},
     .result_to_file = true,
-    .resumable = true,
     .run = run,
 };

@@ -1,11 +1,10 @@
 /* assay lds: how well methods of attribution foretell what a model does without rows. */
-#include "cli/cli.h"
+#include "cli/attribution.h"
 #include "cli/json.h"
 
 #include <assay/attribute.h>
 #include <assay/data.h>
 
-#include <math.h>
 #include <string.h>
 
 static const cli_option options[] = {
@@ -13,11 +12,13 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "NAME",
      .initial = "a",
-     .help = "what is measured: a, a25 or toy",
+     .help = "what is measured: a, a25, cifar or toy",
      .more =
          "a: an MLP 784-128-64-10 on the first 2,000 training rows, 120 random halves "
          "with 4 models each, margins on the first 300 test rows. a25: the same on "
-         "quarters. toy: in small, for a first look."},
+         "quarters. cifar: a small CNN on CIFAR-10, 100 halves. toy: in small, for a "
+         "first "
+         "look."},
     {.name = "methods",
      .type = CLI_TEXT,
      .value = "LIST",
@@ -46,25 +47,8 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "DIR",
      .no_trace = true,
+     .keeps = true,
      .help = "keep the truth's margins there for next time"},
-    {.name = "damping",
-     .type = CLI_DOUBLE,
-     .value = "X",
-     .initial = "1",
-     .low = 0,
-     .high = 1e9,
-     .automatic = true,
-     .help = "of ekfac, over the mean eigenvalue, or auto",
-     .more = "auto: the best of 0.001 to 100 on further subsets, which the truth shares "
-             "nothing with. So do --ridge and --threshold."},
-    {.name = "ridge",
-     .type = CLI_DOUBLE,
-     .value = "X",
-     .initial = "1",
-     .low = 0,
-     .high = 1e9,
-     .automatic = true,
-     .help = "of kernels, over the mean diagonal, or auto"},
     {.name = "threshold",
      .type = CLI_DOUBLE,
      .value = "Q",
@@ -74,7 +58,9 @@ static const cli_option options[] = {
      .automatic = true,
      .rare = true,
      .help = "soft threshold of scores, or auto",
-     .more = "The quantile Q, below 1, of a target's scores by size is taken away from "
+     .more = "auto, as of --ridge and --damping: the best of a grid on further subsets, "
+             "which the truth shares nothing with. The quantile Q, below 1, of a "
+             "target's scores by size is taken away from "
              "all of them, down to nought."},
     {.name = "unweighed",
      .type = CLI_FLAG,
@@ -101,25 +87,7 @@ static const cli_option options[] = {
      .help = "trak as its authors' code has it",
      .more = "The ridge is absolute, and 0 unless given; each model's inverse goes over "
              "the mean size of its elements."},
-    {.name = "from",
-     .type = CLI_DOUBLE,
-     .value = "X",
-     .initial = "0.25",
-     .low = 0,
-     .high = 0.999,
-     .help = "share of the run that replay leaves out"},
-    {.name = "projector",
-     .type = CLI_TEXT,
-     .value = "NAME",
-     .initial = "sjlt",
-     .help = "of trak"},
-    {.name = "dim",
-     .type = CLI_INT,
-     .value = "D",
-     .initial = "4096",
-     .low = 1,
-     .high = 1048576,
-     .help = "of trak's projection"},
+    CLI_OPTIONS_METHODS(true, ", or auto"),
     CLI_OPTION_SEED,
     CLI_OPTION_RESULT,
     CLI_OPTION_FORCE,
@@ -149,11 +117,6 @@ static void tell(text *t, const char *json) {
     }
 }
 
-/* As the library takes it: negative is its to choose. */
-static double chosen(double x) {
-    return isnan(x) ? -1 : x;
-}
-
 static assay_status run(cli_run *run) {
     const cli_args *a = &run->args;
     assay_lds_options o = ASSAY_LDS_OPTIONS_INIT;
@@ -164,18 +127,14 @@ static assay_status run(cli_run *run) {
     o.centre = cli_text(a, "centre");
     o.truth_only = cli_on(a, "truth-only");
     o.keep = cli_text(a, "keep");
-    o.damping = chosen(cli_real(a, "damping"));
-    o.ridge = chosen(cli_real(a, "ridge"));
-    o.threshold = chosen(cli_real(a, "threshold"));
+    CLI_TAKE_METHODS(o, a);
+    o.threshold = cli_real_or(a, "threshold", -1);
     o.unweighed = cli_on(a, "unweighed");
     o.precision = cli_text(a, "precision");
     if (strcmp(cli_text(a, "compat"), "none") != 0) {
         o.compat = cli_text(a, "compat");
         o.ridge = cli_typed(a, "ridge") ? o.ridge : 0;
     }
-    o.from = cli_real(a, "from");
-    o.projector = cli_text(a, "projector");
-    o.dim = (int)cli_int(a, "dim");
     o.scores = cli_list(a, "scores");
     o.seed = (uint64_t)cli_int(a, "seed");
     assay_status status = assay_lds(run->ctx, a->positional[0], &o, &json);

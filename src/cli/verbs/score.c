@@ -1,5 +1,5 @@
 /* assay score: TRAK over features that other programs made. */
-#include "cli/cli.h"
+#include "cli/attribution.h"
 #include "cli/json.h"
 
 #include <assay/attribute.h>
@@ -46,21 +46,9 @@ static const cli_option options[] = {
      .more = "The ridge is absolute, and 0 unless given; each model's inverse goes over "
              "the mean size of its elements."},
     {.name = "unweighed", .type = CLI_FLAG, .help = "leave the weights out"},
-    {.name = "top",
-     .type = CLI_INT,
-     .value = "K",
-     .initial = "10",
-     .low = 1,
-     .high = 100000,
-     .help = "rows named for each target, of either sign"},
-    {.name = "scores",
-     .type = CLI_TEXT,
-     .value = "FILE",
-     .help = "write all scores there, .npy [rows, targets]"},
-    {.name = "csv",
-     .type = CLI_TEXT,
-     .value = "FILE",
-     .help = "write what is named there, as a table"},
+    CLI_OPTION_TOP,
+    CLI_OPTION_SCORES,
+    CLI_OPTION_CSV,
     {.name = "memory",
      .type = CLI_SIZE,
      .value = "SIZE",

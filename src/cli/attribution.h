@@ -1,0 +1,137 @@
+/* Options that several verbs of attribution share. */
+#ifndef CLI_ATTRIBUTION_H
+#define CLI_ATTRIBUTION_H
+
+#include "cli/cli.h"
+
+/* Which rows and targets, and what is trained on them. */
+#define CLI_OPTIONS_STUDY(passes)                                                        \
+    {.name = "rows",                                                                     \
+     .type = CLI_INT,                                                                    \
+     .value = "N",                                                                       \
+     .initial = "0",                                                                     \
+     .shown = "all",                                                                     \
+     .low = 0,                                                                           \
+     .high = 4294967295.0,                                                               \
+     .help = "the first N training rows"},                                               \
+        {.name = "targets",                                                              \
+         .type = CLI_INT,                                                                \
+         .value = "N",                                                                   \
+         .initial = "20",                                                                \
+         .low = 1,                                                                       \
+         .high = 4294967295.0,                                                           \
+         .help = "the first N test rows"},                                               \
+        {.name = "model",                                                                \
+         .type = CLI_TEXT,                                                               \
+         .value = "NAME",                                                                \
+         .initial = "mlp",                                                               \
+         .help = "a model of the zoo"},                                                  \
+        {.name = "epochs",                                                               \
+         .type = CLI_INT,                                                                \
+         .value = "N",                                                                   \
+         .initial = "15",                                                                \
+         .low = 1,                                                                       \
+         .high = 100000,                                                                 \
+         .help = passes},                                                                \
+        {.name = "batch",                                                                \
+         .type = CLI_INT,                                                                \
+         .value = "N",                                                                   \
+         .initial = "50",                                                                \
+         .low = 1,                                                                       \
+         .high = 65536,                                                                  \
+         .help = "rows in a step"},                                                      \
+    {                                                                                    \
+        .name = "lr", .type = CLI_DOUBLE, .value = "X", .initial = "0.02", .low = 1e-9,  \
+        .high = 1e3, .help = "peak of the learning rate"                                 \
+    }
+
+/* Settings of methods. `how` says whether "auto" may stand for two of them. */
+#define CLI_OPTIONS_METHODS(auto_too, how)                                               \
+    {.name = "damping",                                                                  \
+     .type = CLI_DOUBLE,                                                                 \
+     .value = "X",                                                                       \
+     .initial = "1",                                                                     \
+     .low = 0,                                                                           \
+     .high = 1e9,                                                                        \
+     .automatic = auto_too,                                                              \
+     .rare = true,                                                                       \
+     .help = "of ekfac, over the mean eigenvalue" how},                                  \
+        {.name = "ridge",                                                                \
+         .type = CLI_DOUBLE,                                                             \
+         .value = "X",                                                                   \
+         .initial = "1",                                                                 \
+         .low = 0,                                                                       \
+         .high = 1e9,                                                                    \
+         .automatic = auto_too,                                                          \
+         .rare = true,                                                                   \
+         .help = "of kernels, over the mean diagonal" how},                              \
+        {.name = "from",                                                                 \
+         .type = CLI_DOUBLE,                                                             \
+         .value = "X",                                                                   \
+         .initial = "0.25",                                                              \
+         .low = 0,                                                                       \
+         .high = 0.999,                                                                  \
+         .rare = true,                                                                   \
+         .help = "share of the run that replay leaves out"},                             \
+        {.name = "tracin-checkpoints",                                                   \
+         .type = CLI_INT,                                                                \
+         .value = "N",                                                                   \
+         .initial = "5",                                                                 \
+         .low = 1,                                                                       \
+         .high = 1000,                                                                   \
+         .rare = true,                                                                   \
+         .help = "of a run, that tracin goes by"},                                       \
+        {.name = "projector",                                                            \
+         .type = CLI_TEXT,                                                               \
+         .value = "NAME",                                                                \
+         .initial = "sjlt",                                                              \
+         .rare = true,                                                                   \
+         .help = "of trak",                                                              \
+         .more = "sjlt, kronecker, fjlt, rademacher, normal or none."},                  \
+    {                                                                                    \
+        .name = "dim", .type = CLI_INT, .value = "D", .initial = "4096", .low = 1,       \
+        .high = 1048576, .rare = true, .help = "of trak's projection"                    \
+    }
+
+#define CLI_OPTION_TOP                                                                   \
+    {                                                                                    \
+        .name = "top", .type = CLI_INT, .value = "K", .initial = "10", .low = 1,         \
+        .high = 1000, .help = "rows named for each target, of either sign"               \
+    }
+#define CLI_OPTION_SCORES                                                                \
+    {                                                                                    \
+        .name = "scores", .type = CLI_TEXT, .value = "FILE", .written = true,            \
+        .help = "write all scores there, .npy [rows, targets]"                           \
+    }
+#define CLI_OPTION_CSV                                                                   \
+    {                                                                                    \
+        .name = "csv", .type = CLI_TEXT, .value = "FILE", .written = true,               \
+        .help = "write what is named there, as a table"                                  \
+    }
+#define CLI_OPTION_PAGE                                                                  \
+    {                                                                                    \
+        .name = "page", .type = CLI_TEXT, .value = "FILE", .written = true,              \
+        .help = "write a page that shows them, HTML"                                     \
+    }
+
+/* Takes the options above into a struct whose members have these names. */
+#define CLI_TAKE_STUDY(o, a)                                                             \
+    do {                                                                                 \
+        (o).rows = cli_int(a, "rows");                                                   \
+        (o).targets = cli_int(a, "targets");                                             \
+        (o).model = cli_text(a, "model");                                                \
+        (o).epochs = (int)cli_int(a, "epochs");                                          \
+        (o).batch = (int)cli_int(a, "batch");                                            \
+        (o).rate = cli_real(a, "lr");                                                    \
+    } while (0)
+#define CLI_TAKE_METHODS(o, a)                                                           \
+    do {                                                                                 \
+        (o).damping = cli_real_or(a, "damping", -1);                                     \
+        (o).ridge = cli_real_or(a, "ridge", -1);                                         \
+        (o).from = cli_real(a, "from");                                                  \
+        (o).tracin_checkpoints = (int)cli_int(a, "tracin-checkpoints");                  \
+        (o).projector = cli_text(a, "projector");                                        \
+        (o).dim = (int)cli_int(a, "dim");                                                \
+    } while (0)
+
+#endif
