@@ -44,8 +44,10 @@ assay_status cli_output_check(const char *path, bool force, cli_error *e) {
         text_put(&folder, path, (size_t)(slash - path));
     else
         text_add(&folder, ".");
-    if (access(text_str(&folder), W_OK) != 0)
+    if (access(text_str(&folder), W_OK) != 0) {
         status = failed(e, errno, path, "can't write the file");
+        cli_fail_help(e, "make the folder %s, or choose another", text_str(&folder));
+    }
     text_free(&folder);
     return status;
 }
