@@ -66,6 +66,10 @@ typedef struct att_method {
     /* Adds one member's scores. SHAPE, UNSUPPORTED (an op it can't treat), NUMERIC,
      * NOMEM, CANCELLED. Uses the context's threads; bytes do not depend on how many. */
     assay_status (*score)(att_sum *sum, const att_member *m, const att_settings *o);
+    /* Self-influence: adds each row's score for itself, as if it were a target, to
+     * sum->scores, here [n_rows]; its weight as above. The study's targets are not looked
+     * at. NULL: none that would cost less than all rows as targets. Errors as above. */
+    assay_status (*self)(att_sum *sum, const att_member *m, const att_settings *o);
 } att_method;
 
 size_t att_method_count(void);

@@ -64,6 +64,66 @@ static void nor_with_batch_norm(void **state) {
     no_method_depends_on_threads(&little_norm, true);
 }
 
+/* Self-influence is the diagonal of scores with the rows as targets, weight and all, at
+ * one thread and at two. */
+static void self_is_the_diagonal_of(const zoo_model_def *def,
+                                    const att_settings *settings,
+                                    const char *only) {
+    enum { CELLS = LITTLE_ROWS * LITTLE_ROWS };
+    size_t with = 0;
+    for (size_t i = 0; i < att_method_count(); i++) {
+        static float scores[CELLS], weight[LITTLE_ROWS];
+        static float self[2][LITTLE_ROWS], own[2][LITTLE_ROWS];
+        const att_method *method = att_method_at(i);
+        if (!method->self || (only && strcmp(method->name, only) != 0))
+            continue;
+        with++;
+        for (int run = 0; run < 2; run++) {
+            assay_ctx *ctx = test_ctx(run + 1);
+            little *x = little_make(ctx, def, &recipe);
+            const att_member m = little_member(x);
+            att_sum alone = {self[run], own[run]}, sum = {scores, weight};
+            memset(self[run], 0, sizeof self[run]);
+            memset(own[run], 0, sizeof own[run]);
+            assert_ok(method->self(&alone, &m, settings));
+            if (run == 0) {
+                memset(scores, 0, sizeof scores);
+                memset(weight, 0, sizeof weight);
+                x->study.targets = x->study.rows;
+                x->study.n_targets = LITTLE_ROWS;
+                assert_ok(method->score(&sum, &m, settings));
+            }
+            little_free(x);
+            assay_ctx_destroy(ctx);
+        }
+        assert_memory_equal(self[0], self[1], sizeof self[0]);
+        assert_memory_equal(own[0], weight, sizeof weight);
+        double most = 0;
+        for (size_t r = 0; r < LITTLE_ROWS; r++)
+            most = fmax(most, fabs((double)scores[r * LITTLE_ROWS + r]));
+        for (size_t r = 0; r < LITTLE_ROWS; r++) {
+            double want = (double)scores[r * LITTLE_ROWS + r];
+            if (!(fabs((double)self[0][r] - want) <= 2e-4 * fabs(want) + 1e-6 * most))
+                fail_msg("method %s, row %zu: %g, not %g", method->name, r,
+                         (double)self[0][r], want);
+        }
+        assert_true(most > 0);
+    }
+    assert_true(only ? with == 1 : with >= 5);
+}
+
+static void self_is_the_diagonal(void **state) {
+    (void)state;
+    att_settings settings = ATT_SETTINGS_INIT;
+    self_is_the_diagonal_of(NULL, &settings, NULL);
+    self_is_the_diagonal_of(&little_conv, &settings, NULL);
+    settings.dim = 32; /* fewer than rows: trak solves the other way */
+    self_is_the_diagonal_of(NULL, &settings, "trak");
+    settings.traker = true;
+    settings.ridge = 1e-3;
+    self_is_the_diagonal_of(NULL, &settings, "trak");
+}
+
 static void scores_are_never_silently_nan(void **state) {
     (void)state;
     assay_ctx *ctx = test_ctx(1);
@@ -160,6 +220,7 @@ int main(void) {
         cmocka_unit_test(methods_do_not_depend_on_threads),
         cmocka_unit_test(nor_on_convolutions),
         cmocka_unit_test(nor_with_batch_norm),
+        cmocka_unit_test(self_is_the_diagonal),
         cmocka_unit_test(scores_are_never_silently_nan),
         cmocka_unit_test(tracin_sums_grad_dot),
         cmocka_unit_test(sums_are_weighed_and_softened),

@@ -232,6 +232,16 @@ done:
     return status;
 }
 
+static assay_status positive(const ekfac *e, float delta) {
+    if (delta > 0)
+        return ASSAY_OK;
+    assay_status status =
+        err_set(ASSAY_E_NUMERIC, "the Gauss-Newton matrix plus damping is singular");
+    if (e->mean > 0)
+        err_help("give a damping above 0");
+    return status;
+}
+
 assay_status ekfac_scores(float *scores,
                           const ekfac *e,
                           const att_layers *x,
@@ -246,13 +256,7 @@ assay_status ekfac_scores(float *scores,
                      .targets = targets,
                      .delta = (float)(damping * e->mean),
                      .scores = scores};
-    if (!(job.delta > 0)) {
-        status =
-            err_set(ASSAY_E_NUMERIC, "the Gauss-Newton matrix plus damping is singular");
-        if (e->mean > 0)
-            err_help("give a damping above 0");
-        goto done;
-    }
+    ASSAY_TRY(positive(e, job.delta));
     ASSAY_TRY(mem_new(e->ctx, &job.worker, workers, sizeof *job.worker));
     ASSAY_TRY(assay_parallel_for(e->ctx, targets, 1, score_targets, &job));
     ASSAY_TRY(ekfac_wide_scores(scores, e, x, rows, targets, job.delta));
@@ -263,5 +267,49 @@ done:
         mem_free(e->ctx, job.worker[w].scratch);
     }
     mem_free(e->ctx, job.worker);
+    return status;
+}
+
+/* ---- of rows for themselves ---- */
+
+/* One thin layer's part: (a_i^2)' [1 / (L + delta)] d_i^2. */
+static assay_status self_layer(
+    float *out, const ekfac *e, const att_layers *x, int l, size_t rows, float delta) {
+    assay_status status = ASSAY_OK;
+    const ekfac_layer *layer = &e->layer[l];
+    const att_layer *w = &x->layer[l];
+    size_t in = layer->in, outs = layer->out;
+    float *a = NULL, *weight = NULL, *product = NULL;
+    ASSAY_TRY(mem_new(e->ctx, &a, rows * in, sizeof *a));
+    ASSAY_TRY(mem_new(e->ctx, &weight, in * outs, sizeof *weight));
+    ASSAY_TRY(mem_new(e->ctx, &product, rows * outs, sizeof *product));
+    for (size_t i = 0; i < rows * in; i++)
+        a[i] = w->a[i] * w->a[i];
+    for (size_t i = 0; i < in * outs; i++)
+        weight[i] = 1 / (layer->value[i] + delta);
+    ASSAY_TRY(mat_mul(e->ctx, product, a, weight, rows, outs, in));
+    for (size_t i = 0; i < rows; i++) {
+        const float *d = w->d + i * outs;
+        double sum = 0;
+        for (size_t j = 0; j < outs; j++)
+            sum += (double)(product[i * outs + j] * d[j] * d[j]);
+        out[i] += x->q[i] * (float)sum;
+    }
+done:
+    mem_free(e->ctx, a);
+    mem_free(e->ctx, weight);
+    mem_free(e->ctx, product);
+    return status;
+}
+
+assay_status
+ekfac_self(float *out, const ekfac *e, const att_layers *x, size_t rows, double damping) {
+    assay_status status = ASSAY_OK;
+    float delta = (float)(damping * e->mean);
+    ASSAY_TRY(positive(e, delta));
+    for (int l = 0; l < e->count; l++)
+        ASSAY_TRY(self_layer(out, e, x, l, rows, delta));
+    ASSAY_TRY(ekfac_wide_self(out, e, x, rows, delta));
+done:
     return status;
 }

@@ -66,4 +66,9 @@ ASSAY_MUST_CHECK assay_status ekfac_scores(float *scores,
                                            size_t targets,
                                            double damping);
 
+/** out[i] += q_i g_i' (G + delta I)^-1 g_i, for turned layers of the study's rows.
+ *  @errors, threads  as ekfac_scores   @cost 2 rows in out, per layer */
+ASSAY_MUST_CHECK assay_status
+ekfac_self(float *out, const ekfac *e, const att_layers *x, size_t rows, double damping);
+
 #endif

@@ -18,5 +18,8 @@ ASSAY_MUST_CHECK assay_status ekfac_wide_scores(float *scores,
                                                 size_t rows,
                                                 size_t targets,
                                                 float delta);
+/** Adds the wide layers' part of rows' scores for themselves. */
+ASSAY_MUST_CHECK assay_status ekfac_wide_self(
+    float *out, const ekfac *e, const att_layers *x, size_t rows, float delta);
 
 #endif

@@ -416,3 +416,52 @@ done:
     mem_free(x->ctx, gradient);
     return status;
 }
+
+/* ---- of rows for themselves ---- */
+
+typedef struct self_job {
+    const ekfac *e;
+    const att_layers *x;
+    float delta;
+    float *out;
+    turn_worker *worker;
+} self_job;
+
+static assay_status run_self(void *arg, int worker, size_t begin, size_t end) {
+    const self_job *job = arg;
+    const att_layers *x = job->x;
+    assay_status status = ASSAY_OK;
+    turn_worker *t = &job->worker[worker];
+    size_t n = end - begin;
+    ASSAY_TRY(turned_make(t, job->e, x, worker, begin, n, 0));
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (int l = 0; l < x->wides; l++) {
+            const att_wide *w = &x->wide[l];
+            size_t size = w->rows * w->columns;
+            const float *g = t->batch + n * w->at + i * size;
+            const float *value = job->e->wide_value + w->at;
+            for (size_t k = 0; k < size; k++)
+                sum += (double)(g[k] * g[k] / (value[k] + job->delta));
+        }
+        job->out[begin + i] += x->q[begin + i] * (float)sum;
+    }
+done:
+    return status;
+}
+
+assay_status ekfac_wide_self(
+    float *out, const ekfac *e, const att_layers *x, size_t rows, float delta) {
+    assay_status status = ASSAY_OK;
+    size_t workers = x->source->workers;
+    self_job job = {.e = e, .x = x, .delta = delta, .out = out};
+    if (!x->wides)
+        return ASSAY_OK;
+    ASSAY_TRY(mem_new(x->ctx, &job.worker, workers, sizeof *job.worker));
+    ASSAY_TRY(assay_parallel_for(x->ctx, rows, att_wide_batch(x), run_self, &job));
+done:
+    for (size_t w = 0; job.worker && w < workers; w++)
+        turn_free(&job.worker[w], x->ctx);
+    mem_free(x->ctx, job.worker);
+    return status;
+}

@@ -142,6 +142,36 @@ done:
     return status;
 }
 
+/* The factor of K + lambda I, for k [n, row]; lambda is told. */
+static assay_status dual_factor(double **out,
+                                double *lambda,
+                                assay_ctx *ctx,
+                                const float *k,
+                                size_t n,
+                                size_t row,
+                                double over) {
+    assay_status status = ASSAY_OK;
+    double *inside, trace = 0;
+    ASSAY_TRY(la_self_check());
+    ASSAY_TRY(mem_new(ctx, out, n * n, sizeof **out));
+    inside = *out;
+    for (size_t i = 0; i < n; i++) {
+        trace += (double)k[i * row + i];
+        for (size_t j = 0; j < n; j++)
+            inside[i * n + j] = (double)k[i * row + j];
+    }
+    if (!isfinite(trace))
+        ASSAY_FAIL(ASSAY_E_NUMERIC, "the kernel of gradients is not finite");
+    *lambda = trace > 0 ? over * trace : 1; /* no gradient at all: scores are nought */
+    for (size_t i = 0; i < n; i++)
+        inside[i * n + i] += *lambda;
+    status = la_cholesky((int64_t)n, inside);
+    if (status == ASSAY_E_NUMERIC)
+        err_help("rows repeat each other: give a ridge above 0");
+done:
+    return status;
+}
+
 assay_status att_dual_add(float *scores,
                           assay_ctx *ctx,
                           const float *k,
@@ -151,31 +181,31 @@ assay_status att_dual_add(float *scores,
                           size_t dim) {
     assay_status status = ASSAY_OK;
     size_t row = n + targets;
-    double *inside = NULL, *right = NULL, trace = 0;
-    ASSAY_TRY(la_self_check());
-    ASSAY_TRY(mem_new(ctx, &inside, n * n, sizeof *inside));
+    double *factor = NULL, *right = NULL, lambda;
     ASSAY_TRY(mem_new(ctx, &right, n * targets, sizeof *right));
-    for (size_t i = 0; i < n; i++) {
-        trace += (double)k[i * row + i];
-        for (size_t j = 0; j < n; j++)
-            inside[i * n + j] = (double)k[i * row + j];
+    ASSAY_TRY(dual_factor(&factor, &lambda, ctx, k, n, row, ridge / (double)dim));
+    for (size_t i = 0; i < n; i++)
         for (size_t t = 0; t < targets; t++)
             right[t * n + i] = (double)k[i * row + n + t];
-    }
-    if (!isfinite(trace))
-        ASSAY_FAIL(ASSAY_E_NUMERIC, "the kernel of gradients is not finite");
-    for (size_t i = 0; i < n; i++) /* no gradient at all: scores are nought */
-        inside[i * n + i] += trace > 0 ? ridge * trace / (double)dim : 1;
-    status = la_cholesky((int64_t)n, inside);
-    if (status == ASSAY_E_NUMERIC)
-        err_help("rows repeat each other: give a ridge above 0");
-    ASSAY_TRY(status);
-    ASSAY_TRY(la_cholesky_solve((int64_t)n, inside, (int64_t)targets, right));
+    ASSAY_TRY(la_cholesky_solve((int64_t)n, factor, (int64_t)targets, right));
     for (size_t i = 0; i < n; i++)
         for (size_t t = 0; t < targets; t++)
             scores[i * targets + t] += (float)right[t * n + i];
 done:
-    mem_free(ctx, inside);
+    mem_free(ctx, factor);
     mem_free(ctx, right);
+    return status;
+}
+
+assay_status att_dual_self(
+    float *out, assay_ctx *ctx, const float *k, size_t n, double ridge, size_t dim) {
+    assay_status status = ASSAY_OK;
+    double *factor = NULL, lambda;
+    ASSAY_TRY(dual_factor(&factor, &lambda, ctx, k, n, n, ridge / (double)dim));
+    ASSAY_TRY(la_cholesky_inverse((int64_t)n, factor));
+    for (size_t i = 0; i < n; i++)
+        out[i] += (float)(1 - lambda * factor[i * n + i]);
+done:
+    mem_free(ctx, factor);
     return status;
 }

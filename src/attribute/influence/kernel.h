@@ -31,4 +31,10 @@ ASSAY_MUST_CHECK assay_status att_dual_add(float *scores,
                                            double ridge,
                                            size_t dim);
 
+/** out[i] += what att_dual_add has at [i, i] with the rows as targets, for k [n, n].
+ *  With A = K + lambda I, A^-1 K = I - lambda A^-1.
+ *  @errors as att_dual_add   @cost n^3 */
+ASSAY_MUST_CHECK assay_status att_dual_self(
+    float *out, assay_ctx *ctx, const float *k, size_t n, double ridge, size_t dim);
+
 #endif

@@ -71,20 +71,30 @@ static assay_status factorise(double *gram, int64_t dim) {
     return status;
 }
 
+/* The factor of Phi'Phi + lambda I. */
+static assay_status
+primal_factor(double **out, const att_features *x, size_t n, double ridge) {
+    assay_status status = ASSAY_OK;
+    size_t dim = (size_t)x->dim;
+    double trace = 0;
+    ASSAY_TRY(gram_make(out, x, n));
+    for (size_t i = 0; i < dim; i++)
+        trace += (*out)[i * dim + i];
+    for (size_t i = 0; i < dim; i++) /* no gradient at all: scores are nought */
+        (*out)[i * dim + i] += trace > 0 ? ridge * trace / (double)dim : 1;
+    ASSAY_TRY(factorise(*out, x->dim));
+done:
+    return status;
+}
+
 static assay_status
 primal(float *scores, const att_features *x, size_t n, size_t targets, double ridge) {
     assay_status status = ASSAY_OK;
-    size_t dim = (size_t)x->dim;
-    double *gram = NULL, trace = 0;
-    ASSAY_TRY(gram_make(&gram, x, n));
-    for (size_t i = 0; i < dim; i++)
-        trace += gram[i * dim + i];
-    for (size_t i = 0; i < dim; i++) /* no gradient at all: scores are nought */
-        gram[i * dim + i] += trace > 0 ? ridge * trace / (double)dim : 1;
-    ASSAY_TRY(factorise(gram, x->dim));
-    ASSAY_TRY(solve_add(scores, x, gram, n, targets, 1));
+    double *factor = NULL;
+    ASSAY_TRY(primal_factor(&factor, x, n, ridge));
+    ASSAY_TRY(solve_add(scores, x, factor, n, targets, 1));
 done:
-    mem_free(x->ctx, gram);
+    mem_free(x->ctx, factor);
     return status;
 }
 
@@ -94,28 +104,103 @@ assay_status att_ridge_add(
                               : primal(scores, x, n, targets, ridge);
 }
 
-assay_status att_ridge_add_traker(
-    float *scores, const att_features *x, size_t n, size_t targets, double ridge) {
+/* The factor of Phi'Phi + ridge I, and what its inverse is multiplied by. */
+static assay_status traker_factor(
+    double **out, double *times, const att_features *x, size_t n, double ridge) {
     assay_status status = ASSAY_OK;
     size_t dim = (size_t)x->dim, cells = dim * dim;
-    double *gram = NULL, *inverse = NULL, size = 0;
+    double *inverse = NULL, size = 0;
     /* ours are P'g / sqrt(dim): theirs, squared, are dim / parameters of it */
     double scale = (double)x->dim / (double)x->floats;
-    ASSAY_TRY(gram_make(&gram, x, n));
+    ASSAY_TRY(gram_make(out, x, n));
     for (size_t i = 0; i < dim; i++)
-        gram[i * dim + i] += ridge / scale;
-    ASSAY_TRY(factorise(gram, x->dim));
+        (*out)[i * dim + i] += ridge / scale;
+    ASSAY_TRY(factorise(*out, x->dim));
     ASSAY_TRY(mem_new(x->ctx, &inverse, cells, sizeof *inverse));
     for (size_t i = 0; i < cells; i++)
-        inverse[i] = gram[i];
+        inverse[i] = (*out)[i];
     ASSAY_TRY(la_cholesky_inverse(x->dim, inverse));
     for (size_t i = 0; i < cells; i++)
         size += fabs(inverse[i]) / (double)cells;
     if (!isfinite(size) || size == 0)
         ASSAY_FAIL(ASSAY_E_NUMERIC, "the kernel of gradients has no inverse");
-    ASSAY_TRY(solve_add(scores, x, gram, n, targets, scale / size));
+    *times = scale / size;
 done:
-    mem_free(x->ctx, gram);
     mem_free(x->ctx, inverse);
+    return status;
+}
+
+assay_status att_ridge_add_traker(
+    float *scores, const att_features *x, size_t n, size_t targets, double ridge) {
+    assay_status status = ASSAY_OK;
+    double *factor = NULL, times;
+    ASSAY_TRY(traker_factor(&factor, &times, x, n, ridge));
+    ASSAY_TRY(solve_add(scores, x, factor, n, targets, times));
+done:
+    mem_free(x->ctx, factor);
+    return status;
+}
+
+/* ---- of rows for themselves ---- */
+
+enum { SELF_ROWS = 256 };
+
+/* out[i] += scale phi_i' inside^-1 phi_i, so many rows at a time. */
+static assay_status self_add(
+    float *out, const att_features *x, const double *factor, size_t n, double scale) {
+    assay_status status = ASSAY_OK;
+    size_t dim = (size_t)x->dim;
+    double *right = NULL;
+    ASSAY_TRY(mem_new(x->ctx, &right, SELF_ROWS * dim, sizeof *right));
+    for (size_t i = 0, count; i < n; i += count) {
+        const float *phi = x->phi + i * dim;
+        count = n - i < SELF_ROWS ? n - i : SELF_ROWS;
+        ASSAY_TRY(ctx_check(x->ctx));
+        for (size_t k = 0; k < count * dim; k++)
+            right[k] = (double)phi[k];
+        ASSAY_TRY(la_cholesky_solve(x->dim, factor, (int64_t)count, right));
+        for (size_t r = 0; r < count; r++) {
+            double sum = 0;
+            for (size_t k = 0; k < dim; k++)
+                sum += (double)phi[r * dim + k] * right[r * dim + k];
+            out[i + r] += (float)(scale * sum);
+        }
+    }
+done:
+    mem_free(x->ctx, right);
+    return status;
+}
+
+static assay_status dual_self(float *out, const att_features *x, size_t n, double ridge) {
+    assay_status status = ASSAY_OK;
+    float *k = NULL;
+    ASSAY_TRY(mem_new(x->ctx, &k, n * n, sizeof *k));
+    ASSAY_TRY(mat_mul_nt(x->ctx, k, x->phi, x->phi, n, n, (size_t)x->dim));
+    ASSAY_TRY(att_dual_self(out, x->ctx, k, n, ridge, (size_t)x->dim));
+done:
+    mem_free(x->ctx, k);
+    return status;
+}
+
+assay_status att_ridge_self(float *out, const att_features *x, size_t n, double ridge) {
+    assay_status status = ASSAY_OK;
+    double *factor = NULL;
+    if ((size_t)x->dim > n)
+        return dual_self(out, x, n, ridge);
+    ASSAY_TRY(primal_factor(&factor, x, n, ridge));
+    ASSAY_TRY(self_add(out, x, factor, n, 1));
+done:
+    mem_free(x->ctx, factor);
+    return status;
+}
+
+assay_status
+att_ridge_self_traker(float *out, const att_features *x, size_t n, double ridge) {
+    assay_status status = ASSAY_OK;
+    double *factor = NULL, times;
+    ASSAY_TRY(traker_factor(&factor, &times, x, n, ridge));
+    ASSAY_TRY(self_add(out, x, factor, n, times));
+done:
+    mem_free(x->ctx, factor);
     return status;
 }

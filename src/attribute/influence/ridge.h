@@ -19,4 +19,14 @@ ASSAY_MUST_CHECK assay_status att_ridge_add(
 ASSAY_MUST_CHECK assay_status att_ridge_add_traker(
     float *scores, const att_features *x, size_t n, size_t targets, double ridge);
 
+/** out[i] += what the two have at [i, i] with the rows as targets. @errors as theirs */
+ASSAY_MUST_CHECK assay_status att_ridge_self(float *out,
+                                             const att_features *x,
+                                             size_t n,
+                                             double ridge);
+ASSAY_MUST_CHECK assay_status att_ridge_self_traker(float *out,
+                                                    const att_features *x,
+                                                    size_t n,
+                                                    double ridge);
+
 #endif

@@ -22,9 +22,29 @@ done:
     return status;
 }
 
+static assay_status self(att_sum *sum, const att_member *m, const att_settings *o) {
+    assay_status status = ASSAY_OK;
+    const att_study *s = m->study;
+    att_layers x = {0};
+    float *k = NULL;
+    (void)o;
+    ASSAY_TRY(att_capture(&x, m, s->rows, s->n_rows, ATT_MARGIN));
+    ASSAY_TRY(mem_new(s->ctx, &k, s->n_rows, sizeof *k));
+    ASSAY_TRY(att_kernel_diagonal(k, &x));
+    for (size_t i = 0; i < s->n_rows; i++) {
+        sum->scores[i] += k[i];
+        sum->weight[i] += x.q[i];
+    }
+done:
+    mem_free(s->ctx, k);
+    att_layers_free(&x);
+    return status;
+}
+
 const att_method assay_attribution_grad_dot = {
     .name = "grad-dot",
     .summary = "scalar products of gradients",
     .weighs = true,
     .score = score,
+    .self = self,
 };

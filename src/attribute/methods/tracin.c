@@ -20,7 +20,27 @@ done:
     return status;
 }
 
-static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
+static assay_status add_self(float *scores, const att_member *at, double rate, float *k) {
+    assay_status status = ASSAY_OK;
+    const att_study *s = at->study;
+    att_layers x = {0};
+    ASSAY_TRY(att_capture(&x, at, s->rows, s->n_rows, ATT_MARGIN));
+    ASSAY_TRY(att_kernel_diagonal(k, &x));
+    for (size_t i = 0; i < s->n_rows; i++)
+        scores[i] += (float)(rate * (double)x.q[i] * (double)k[i]);
+done:
+    att_layers_free(&x);
+    return status;
+}
+
+typedef assay_status adder(float *scores, const att_member *at, double rate, float *k);
+
+/* Goes through the run, and adds at each checkpoint. @param cells  of `k` */
+static assay_status along(float *scores,
+                          const att_member *m,
+                          const att_settings *o,
+                          adder *add_at,
+                          size_t cells) {
     assay_status status = ASSAY_OK;
     const att_study *s = m->study;
     const nn_graph *g = s->model->graph;
@@ -36,7 +56,7 @@ static assay_status score(att_sum *sum, const att_member *m, const att_settings 
     }
     ASSAY_TRY(mem_new(s->ctx, &at.params, nn_graph_param_floats(g), sizeof(float)));
     ASSAY_TRY(mem_new(s->ctx, &at.buffers, nn_graph_buffer_floats(g) + 1, sizeof(float)));
-    ASSAY_TRY(mem_new(s->ctx, &k, s->n_rows * s->n_targets, sizeof *k));
+    ASSAY_TRY(mem_new(s->ctx, &k, cells, sizeof *k));
     ASSAY_TRY(att_trainer_create(&trainer, s->ctx, s->data, s->model, &s->recipe));
     ASSAY_TRY(att_trainer_start(trainer, m->run));
     for (int64_t c = 0; c < o->checkpoints; c++) {
@@ -48,7 +68,7 @@ static assay_status score(att_sum *sum, const att_member *m, const att_settings 
         ASSAY_TRY(att_trainer_steps(trainer, m->run, from, to));
         att_trainer_store(trainer, at.params, NULL);
         att_trainer_buffers(trainer, at.buffers);
-        ASSAY_TRY(add(sum->scores, &at, rate, k));
+        ASSAY_TRY(add_at(scores, &at, rate, k));
     }
 done:
     att_trainer_destroy(trainer);
@@ -58,8 +78,17 @@ done:
     return status;
 }
 
+static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
+    return along(sum->scores, m, o, add, m->study->n_rows * m->study->n_targets);
+}
+
+static assay_status self(att_sum *sum, const att_member *m, const att_settings *o) {
+    return along(sum->scores, m, o, add_self, m->study->n_rows);
+}
+
 const att_method assay_attribution_tracin = {
     .name = "tracin",
     .summary = "scalar products of gradients along the run",
     .score = score,
+    .self = self,
 };

@@ -17,10 +17,28 @@ done:
     return status;
 }
 
+static assay_status self(att_sum *sum, const att_member *m, const att_settings *o) {
+    assay_status status = ASSAY_OK;
+    att_study rows = *m->study;
+    att_member alone = *m;
+    att_features x = {0};
+    rows.n_targets = 0;
+    alone.study = &rows;
+    ASSAY_TRY(att_project_study(&x, &alone, o));
+    ASSAY_TRY((o->traker ? att_ridge_self_traker
+                         : att_ridge_self)(sum->scores, &x, rows.n_rows, o->ridge));
+    for (size_t i = 0; i < rows.n_rows; i++)
+        sum->weight[i] += x.q[i];
+done:
+    att_features_free(&x);
+    return status;
+}
+
 const att_method assay_attribution_trak = {
     .name = "trak",
     .summary = "ridge regression on projected gradients",
     .weighs = true,
     .reads = ATT_READS_RIDGE,
     .score = score,
+    .self = self,
 };
