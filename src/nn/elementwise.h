@@ -146,7 +146,7 @@ void binary_reference_as(const nn_node *node,
                          const double *d_out,
                          double *const *d_in);
 /* Equal shapes, rows, scalars, both sides repeating, static; floats and integers. */
-extern const nn_op_case binary_cases[], binary_cases_positive[], binary_cases_bool[];
+extern const nn_op_case binary_cases[], add_cases[], binary_cases_positive[], binary_cases_bool[];
 
 #define BINARY_OP                                                                        \
     .min_inputs = 2, .max_inputs = 2, .layout = NN_ANY, .half_in = 3, .half_out = true,  \

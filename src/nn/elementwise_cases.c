@@ -33,7 +33,7 @@ UNARY_CASES(unary_cases_above_one, NN_CASE_ABOVE_ONE);
 #define PAIR(NAME, BATCH, N, ...)                                                        \
     .name = NAME, .batch = BATCH, .n = N, .n_inputs = 2, .in = {__VA_ARGS__}
 
-#define BINARY_CASES(NAME, KIND)                                                         \
+#define BINARY_CASES(NAME, KIND, ...)                                                    \
     const nn_op_case NAME[] = {                                                          \
         {PAIR("images", 3, 2, {KIND, {4, {0, 3, 5, 7}}}, {KIND, {4, {0, 3, 5, 7}}})},    \
         {PAIR("a row", 3, 2, {KIND, {3, {0, 5, 33}}}, {KIND, {1, {33}}})},               \
@@ -49,10 +49,25 @@ UNARY_CASES(unary_cases_above_one, NN_CASE_ABOVE_ONE);
         {PAIR("u8", 2, 2, {NN_CASE_POSITIVE, {2, {0, 9}}},                               \
               {NN_CASE_POSITIVE, {2, {0, 1}}}),                                          \
          .dtype = {ASSAY_U8, ASSAY_U8}},                                                 \
-        {0}}
+        __VA_ARGS__{0}}
 
-BINARY_CASES(binary_cases, NN_CASE_VALUE);
-BINARY_CASES(binary_cases_positive, NN_CASE_POSITIVE);
+BINARY_CASES(binary_cases, NN_CASE_VALUE, );
+/* With parameters: a table of positions, a bias, one number a channel. */
+BINARY_CASES(
+    add_cases,
+    NN_CASE_VALUE,
+    {PAIR("positions",
+          3,
+          2,
+          {NN_CASE_VALUE, {3, {0, 5, 6}}},
+          {NN_CASE_PARAM, {2, {5, 6}}})},
+    {PAIR("bias", 3, 3, {NN_CASE_VALUE, {3, {0, 5, 33}}}, {NN_CASE_PARAM, {1, {33}}})},
+    {PAIR("a channel's",
+          2,
+          2,
+          {NN_CASE_VALUE, {4, {0, 7, 3, 5}}},
+          {NN_CASE_PARAM, {3, {7, 1, 1}}})}, );
+BINARY_CASES(binary_cases_positive, NN_CASE_POSITIVE, );
 
 #define BOOLS .dtype = {ASSAY_BOOL, ASSAY_BOOL}
 

@@ -3,11 +3,15 @@
  * small product per tile adds up  g = D^T U,  D [pixels, O], U [pixels, kh kw I]; at the
  * end g is brought into the weight's own order, [O, I, kh, kw]. Groups of channels are
  * summed tap by tap in that order at once. */
+#include "nn/gemm.h"
 #include "nn/kernels.h"
 
 #include <string.h>
 
-enum { TILE = 64 }; /* output pixels unfolded at once */
+enum {
+    TILE = 64, /* output pixels unfolded at once */
+    ALIGN = 16 /* floats that scratch of a product is aligned to */
+};
 
 /* Floats of an unfolded pixel, and the same up to a whole number of vectors. */
 static int64_t patch_of(const nn_factor *f) {
@@ -34,6 +38,8 @@ static nn_window window_of(const nn_factor *f) {
 
 size_t nn_factor_scratch(const nn_factor *f) {
     direct_conv small;
+    if (f->kind == NN_FACTOR_OUTER)
+        return gemm_scratch((size_t)f->out, (size_t)f->in, (size_t)f->t) + ALIGN;
     if (f->kind != NN_FACTOR_CONV || f->groups > 1)
         return 1;
     nn_window g = window_of(f);
@@ -117,18 +123,16 @@ static void conv_gradient(const nn_factor *f, int example, float *out, float *sc
                                                 pixels, outs);
 }
 
-static void outer_gradient(const nn_factor *f, int example, float *out) {
-    const float *x = f->x + (int64_t)example * f->t * f->in;
-    const float *d = f->d + (int64_t)example * f->t * f->out;
-    memset(out, 0, (f->weight_count + f->bias_count) * sizeof *out);
-    for (int64_t t = 0; t < f->t; t++)
-        for (int64_t o = 0; o < f->out; o++) {
-            float g = d[t * f->out + o];
-            for (int64_t i = 0; i < f->in; i++)
-                out[o * f->in + i] += g * x[t * f->in + i];
-            if (f->bias_count)
-                out[f->weight_count + (size_t)o] += g;
-        }
+/* g = D^T X, D [t, out], X [t, in]. */
+static void outer_gradient(const nn_factor *f, int example, float *out, float *scratch) {
+    size_t t = (size_t)f->t, outs = (size_t)f->out, in = (size_t)f->in;
+    const float *x = f->x + (size_t)example * t * in;
+    const float *d = f->d + (size_t)example * t * outs;
+    size_t off = (uintptr_t)scratch / sizeof *scratch % ALIGN;
+    const gemm_job job = gemm_turned_times(out, d, x, outs, in, t);
+    gemm_run(&job, scratch + (off ? ALIGN - off : 0));
+    if (f->bias_count)
+        nn_kernels_get()->image[0][0]->sum_rows(out + f->weight_count, d, t, outs);
 }
 
 static void gather_gradient(const nn_factor *f, int example, float *out) {
@@ -146,7 +150,7 @@ static void gather_gradient(const nn_factor *f, int example, float *out) {
 void nn_factor_gradient(const nn_factor *f, int example, float *out, float *scratch) {
     switch (f->kind) {
     case NN_FACTOR_OUTER:
-        outer_gradient(f, example, out);
+        outer_gradient(f, example, out, scratch);
         break;
     case NN_FACTOR_CONV:
         conv_gradient(f, example, out, scratch);
