@@ -471,6 +471,24 @@ class Data(Packed):
         self.assertIn("ridge, lasso", self.refused(2, *call, "--fit=none").err.replace("|", ", "))
         self.refused(3, *call[:2], "--rows=500")
 
+    def test_attribute_a_text(self):
+        text, run, page = self.dir / "b.txt", self.dir / "text", self.dir / "text.html"
+        text.write_text("the old man saw a red cat\n" * 60)
+        self.good("train", text, "-o", run, "--model=gpt-tiny", "--context=16", "--batch=8", "--epochs=2")
+        call = ("attribute", text, "--checkpoint", run, "--dim=256", "--top=2")
+        told = json.loads(self.good(*call, "--passage=a red cat", "--passage=old man", "--page", page, "--json").out)
+        self.assertEqual([(t["kind"], t["text"]) for t in told["targets"]], [("given", "a red cat"), ("given", "old man")])
+        html = page.read_text()
+        self.assertEqual(html.count('class="t0 said"'), 2)
+        self.assertIn("a red cat", html)
+        self.assertNotIn("<img", html)
+        seen = self.good(*call, "--generate=10", "--prompt=the old").out
+        self.assertIn("10 tokens", seen)
+        self.assertIn("byte", seen)
+        self.assertIn("held-out", self.good(*call, "--targets=1", "--rows=20", "--json").out)
+        self.assertIn("for models of text", self.refused(3, "attribute", self.squares(), "--passage=x").err)
+        self.assertIn("trains again", self.refused(3, *call, "--method=replay", "--targets=1").err)
+
     def test_attribute_by_checkpoints(self):
         data, run = self.squares(), self.dir / "run"
         self.good("train", data, "-o", run, "--model=mlp", "--epochs=2", "--members=3", "--json")

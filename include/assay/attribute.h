@@ -63,14 +63,16 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_lds(assay_ctx *ctx,
 
 typedef struct assay_attribute_options {
     size_t struct_size;
-    const char *method; /**< a name; NULL: "ekfac" */
-    const char *model;  /**< of the zoo; NULL: "mlp" */
-    int models;         /**< that are trained, and scores averaged over; 0: 5 */
-    const char *centre; /**< as in assay_lds_options, with halves for subsets */
+    const char *method; /**< a name; NULL: "ekfac", of a text "trak" */
+    const char *model;  /**< of the zoo; NULL: "mlp", of a text "gpt-tiny" */
+    int models;         /**< that are trained, and scores averaged over; 0: 5, of a text
+                             1 */
+    const char *centre; /**< as in assay_lds_options, with halves for subsets; models of
+                             text are trained on all of it */
     int64_t rows;       /**< the first so many training rows; 0: all */
     int64_t targets;    /**< the first so many test rows; 0: 20 */
     int top;            /**< rows named for each target, of either sign; 0: 10 */
-    int epochs, batch;  /**< 0: 15, 50 */
+    int epochs, batch;  /**< 0: 15, 50; of a text, and the rate, as assay_train */
     double rate;        /**< peak; 0: 0.02 */
     const char
         *scores;     /**< where all scores go, .npy f32 [rows, targets]; NULL: nowhere */
@@ -88,16 +90,26 @@ typedef struct assay_attribute_options {
                                     1, 1, 0.25 */
     const char *projector;       /**< NULL: "sjlt" */
     int tracin_checkpoints;      /**< as in assay_lds_options */
+    const char *const *passages; /**< of a text: what is asked about instead of windows of
+                                      its held-out part; the list ends with NULL */
+    int generate;       /**< of a text: also ask about so many tokens that the (first)
+                             model writes, as assay_generate does; 0: none */
+    const char *prompt; /**< what they stand behind; NULL: nothing */
+    double temperature; /**< that they are drawn at */
 } assay_attribute_options;
 #define ASSAY_ATTRIBUTE_OPTIONS_INIT                                                     \
     {                                                                                    \
         .struct_size = sizeof(assay_attribute_options), .damping = -1, .ridge = -1,      \
-        .from = -1                                                                       \
+        .from = -1, .temperature = 1                                                     \
     }
 
 /** Trains models on a dataset and names, for each target, the training rows whose scores
  *  are largest and smallest: training on the former raises the target's margin, on the
  *  latter lowers it. Ties go to the lower row.
+ *  Of a text (a .txt file or a folder of them), rows are windows of the part that is
+ *  trained on, side by side, as long as the model's context; targets are passages, whose
+ *  margin is the mean over their tokens (Park et al. 2023, section 5.2), each seen behind
+ *  the tokens before it.
  *  @param source  a .beton file, or anything that can be packed
  *  @param json  NUL-terminated, take; release with assay_string_free
  *  @errors as assay_lds; INVALID where scores are too many to hold

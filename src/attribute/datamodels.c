@@ -267,7 +267,7 @@ static assay_status tell(work *x, char **json, uint64_t began) {
     const att_study *s = &x->lab.study;
     att_top *top = NULL;
     ASSAY_TRY(mem_new(x->ctx, &top, s->n_targets * 2 * (size_t)x->o.top, sizeof *top));
-    ASSAY_TRY(named_pick(top, s, x->w, 1, s->n_rows, x->o.top));
+    ASSAY_TRY(named_pick(top, &x->lab, x->w, 1, s->n_rows, x->o.top));
     json_obj(&j);
     tell_measure(&j, x);
     named_tell(&j, &csv, &x->lab, top, x->o.top, "weight", x->moments.y_mean);

@@ -18,19 +18,16 @@ static assay_status check(explain *e, const assay_attribute_options *options) {
     assay_status status = ASSAY_OK;
     assay_attribute_options *o = &e->o;
     ASSAY_TRY(options_take(o, sizeof *o, options, "assay_attribute_options"));
-    o->method = o->method ? o->method : "ekfac";
-    o->model = o->model ? o->model : "mlp";
-    o->models = o->models ? o->models : USUAL_MODELS;
     o->top = o->top ? o->top : USUAL_TOP;
     o->targets = o->targets ? o->targets : USUAL_TARGETS;
     o->centre = o->centre ? o->centre : "matched";
-    e->method = att_method_find(o->method);
+    e->method = att_method_find(o->method ? o->method : "ekfac");
     if (!e->method) {
         (void)err_set(ASSAY_E_NOTFOUND, "there is no method \"%s\"", o->method);
         err_help("assay lds --help names them");
         return ASSAY_E_NOTFOUND;
     }
-    if (o->models < 1 || o->models > MOST_MODELS || o->top < 1 || o->top > MOST_TOP ||
+    if (o->models < 0 || o->models > MOST_MODELS || o->top < 1 || o->top > MOST_TOP ||
         o->targets < 1 || o->rows < 0 || o->epochs < 0 || o->batch < 0 || !(o->rate >= 0))
         ASSAY_FAIL(ASSAY_E_INVALID,
                    "%d models, %d strongest rows, %" PRId64 " targets, %" PRId64
@@ -43,38 +40,50 @@ static assay_status check(explain *e, const assay_attribute_options *options) {
     }
     ASSAY_TRY(att_settings_make(&e->settings, o->damping, o->ridge, o->from, o->dim,
                                 o->projector, o->tracin_checkpoints));
-    if (o->keep && strcmp(o->method, "trak") != 0) {
-        (void)err_set(ASSAY_E_UNSUPPORTED, "method %s keeps no features", o->method);
-        err_help("choose the method trak, or leave the folder out");
-        return ASSAY_E_UNSUPPORTED;
-    }
 done:
     return status;
 }
 
-static void plan(explain *e) {
-    const assay_attribute_options *o = &e->o;
-    e->models = o->models;
-    e->protocol =
-        att_protocol_of(o->model, o->rows, o->targets, .5, o->epochs, o->batch, o->rate);
+/* What depends on the kind of the data. */
+static assay_status settle(explain *e, bool text) {
+    if (text && !e->o.method)
+        e->method = att_method_find("trak");
+    if (!e->o.keep || strcmp(e->method->name, "trak") == 0)
+        return ASSAY_OK;
+    (void)err_set(ASSAY_E_UNSUPPORTED, "method %s keeps no features", e->method->name);
+    err_help("choose the method trak, or leave the folder out");
+    return ASSAY_E_UNSUPPORTED;
 }
 
-static assay_status tell(const explain *e, char **json, uint64_t began) {
+static void plan(explain *e) {
+    const assay_attribute_options *o = &e->o;
+    e->models = o->models ? o->models : USUAL_MODELS;
+    e->protocol = att_protocol_of(o->model ? o->model : "mlp", o->rows, o->targets, .5,
+                                  o->epochs, o->batch, o->rate);
+}
+
+static assay_status tell(explain *e, char **json, uint64_t began) {
     assay_status status = ASSAY_OK;
     buf text = buf_make(e->ctx), csv = buf_make(e->ctx);
     json_out j = json_out_make(&text, 2);
     const att_study *s = &e->lab.study;
     double *margin = NULL; /* mean over models */
-    ASSAY_TRY(mem_new(e->ctx, &margin, s->n_targets, sizeof *margin));
+    size_t targets = att_lab_targets(&e->lab);
+    ASSAY_TRY(mem_new(e->ctx, &margin, targets, sizeof *margin));
+    if (e->lab.text)
+        att_lab_text_mean(e->margins, e->lab.text, e->margins, (size_t)e->models);
     for (size_t m = 0; m < (size_t)e->models; m++)
-        for (size_t t = 0; t < s->n_targets; t++)
-            margin[t] += (double)e->margins[m * s->n_targets + t] / e->models;
+        for (size_t t = 0; t < targets; t++)
+            margin[t] += (double)e->margins[m * targets + t] / e->models;
     json_obj(&j);
     json_kstr(&j, "schema", "assay.attribute/1");
     json_kstr(&j, "method", e->method->name);
     json_kstr(&j, "model", e->lab.model.name);
     json_kint(&j, "models", e->models);
-    json_kstr(&j, "centre", e->given ? "given" : e->o.centre);
+    json_kstr(&j, "centre",
+              e->o.checkpoints ? "given"
+              : e->lab.text    ? "full"
+                               : e->o.centre);
     json_kint(&j, "rows", (int64_t)s->n_rows);
     named_tell(&j, &csv, &e->lab, e->top, e->o.top, "score", margin);
     json_knum(&j, "seconds", 1e-9 * (double)(os_now_ns() - began));
@@ -99,12 +108,16 @@ assay_status assay_attribute(assay_ctx *ctx,
     assay_status status = ASSAY_OK;
     explain e = {.ctx = ctx, .o = ASSAY_ATTRIBUTE_OPTIONS_INIT};
     uint64_t began = os_now_ns();
+    bool text;
     *json = NULL;
     ASSAY_TRY(check(&e, options));
     plan(&e);
     if (e.o.checkpoints)
         ASSAY_TRY(explain_load(&e));
-    ASSAY_TRY(att_lab_open(&e.lab, ctx, source, &e.protocol));
+    ASSAY_TRY(explain_is_text(&text, &e, source));
+    ASSAY_TRY(settle(&e, text));
+    ASSAY_TRY(text ? explain_text(&e, source)
+                   : att_lab_open(&e.lab, ctx, source, &e.protocol));
     ASSAY_TRY(explain_models(&e));
     ASSAY_TRY(explain_scores(&e));
     ASSAY_TRY(tell(&e, json, began));
@@ -112,5 +125,6 @@ done:
     mem_free(ctx, e.top);
     explain_models_free(&e);
     att_lab_close(&e.lab);
+    att_lab_text_close(&e.text);
     return status;
 }

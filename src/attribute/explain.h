@@ -14,17 +14,23 @@ typedef struct explain {
     const att_method *method;
     att_settings settings;
     att_protocol protocol;
+    att_lab_text text; /* of a text: what the lab looks at */
+    model_card card;   /* and of models trained for the purpose */
     att_lab lab;
     int models;
-    trained_model *given; /* [models] checkpoints; NULL: trained for the purpose */
-    att_ensemble trained; /* where none are given */
-    float *margins;       /* [models, targets] */
+    trained_model *given; /* [models] checkpoints, or models of text; NULL: `trained` */
+    att_ensemble trained; /* studies' runs, where none are given */
+    float *margins;       /* [models, targets of the study] */
     att_top *top; /* [targets, 2, top] places of rows in the study: helpful, harmful */
 } explain;
 
 /** Loads the checkpoints; they fix the model and the images' size. Before the lab opens.
- *  @errors as models_load; SHAPE where they differ; UNSUPPORTED: a model of text */
+ *  @errors as models_load; SHAPE where they differ */
 ASSAY_MUST_CHECK assay_status explain_load(explain *e);
+/** Whether models and source are of text. UNSUPPORTED, INVALID where options do not fit */
+ASSAY_MUST_CHECK assay_status explain_is_text(bool *out, explain *e, const char *source);
+/** Of a text: reads it, trains models if none are given, and opens the lab. */
+ASSAY_MUST_CHECK assay_status explain_text(explain *e, const char *source);
 /** Checks them against the data and asks them for margins, or trains models. */
 ASSAY_MUST_CHECK assay_status explain_models(explain *e);
 void explain_models_free(explain *e);

@@ -15,12 +15,14 @@ static assay_status alike(const explain *e, const trained_model *m, const char *
     const model_card *a = &e->given[0].card, *b = &m->card;
     if (strcmp(a->name, b->name) == 0 && a->size == b->size &&
         a->channels == b->channels && a->classes == b->classes &&
+        a->context == b->context &&
+        (!a->context || strcmp(a->dataset_sha256, b->dataset_sha256) == 0) &&
         memcmp(a->mean, b->mean, sizeof a->mean) == 0 &&
         memcmp(a->std, b->std, sizeof a->std) == 0)
         return ASSAY_OK;
     (void)err_set(ASSAY_E_SHAPE,
-                  "models %s and %s do not belong together: network, images or their "
-                  "normalisation differ",
+                  "models %s and %s do not belong together: network, images and their "
+                  "normalisation, or texts differ",
                   a->name, b->name);
     err_where("%s", path);
     return ASSAY_E_SHAPE;
@@ -44,8 +46,6 @@ assay_status explain_load(explain *e) {
         mem_free(e->ctx, more);
         e->models += n;
         for (int m = e->models - n; m < e->models; m++) {
-            if (e->given[m].card.tokens)
-                ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "%s is a model of text", *path);
             ASSAY_TRY(alike(e, &e->given[m], *path));
         }
     }
@@ -81,8 +81,7 @@ done:
 }
 
 /* The lab looks at its images as the models were trained to. */
-static assay_status given_models(explain *e) {
-    assay_status status = ASSAY_OK;
+static assay_status card_fit(explain *e) {
     const model_card *card = &e->given[0].card;
     if (card->classes != e->lab.card.classes || card->channels != e->lab.card.channels) {
         (void)err_set(
@@ -98,6 +97,13 @@ static assay_status given_models(explain *e) {
                      card->class_name[c], dataset_class_name(e->lab.data, c));
     memcpy(e->lab.card.mean, card->mean, sizeof card->mean);
     memcpy(e->lab.card.std, card->std, sizeof card->std);
+    return ASSAY_OK;
+}
+
+static assay_status given_models(explain *e) {
+    assay_status status = ASSAY_OK;
+    if (!e->lab.text)
+        ASSAY_TRY(card_fit(e));
     for (int m = 0; m < e->models; m++) {
         const att_member member = explain_member(e, m);
         ASSAY_TRY(margins(e->margins + (size_t)m * e->lab.study.n_targets, &member));
@@ -146,4 +152,5 @@ void explain_models_free(explain *e) {
     att_ensemble_free(&e->trained);
     mem_free(e->ctx, e->margins);
     models_free(e->given, e->models, e->ctx);
+    model_card_free(&e->card, e->ctx);
 }

@@ -16,7 +16,8 @@
 static assay_status in_memory(explain *e) {
     assay_status status = ASSAY_OK;
     const att_study *s = &e->lab.study;
-    const int64_t dim[] = {(int64_t)s->n_rows, (int64_t)s->n_targets};
+    const size_t targets = att_lab_targets(&e->lab);
+    const int64_t dim[] = {(int64_t)s->n_rows, (int64_t)targets};
     att_sum sum = {0};
     if (s->n_rows > MOST_CELLS / s->n_targets) {
         (void)err_set(ASSAY_E_INVALID, "scores of %zu rows for %zu targets are too many",
@@ -36,7 +37,9 @@ static assay_status in_memory(explain *e) {
     progress_end(e->ctx);
     ASSAY_TRY(att_sum_finish(sum.scores, e->ctx, &sum, e->method, &e->settings, e->models,
                              s->n_rows, s->n_targets));
-    ASSAY_TRY(named_pick(e->top, s, sum.scores, s->n_targets, 1, e->o.top));
+    if (e->lab.text)
+        att_lab_text_mean(sum.scores, e->lab.text, sum.scores, s->n_rows);
+    ASSAY_TRY(named_pick(e->top, &e->lab, sum.scores, targets, 1, e->o.top));
     if (e->o.scores)
         ASSAY_TRY(npy_put(e->ctx, e->o.scores, ASSAY_F32, 2, dim, sum.scores));
 done:

@@ -7,18 +7,19 @@
 #include "attribute/trak/heap.h"
 #include "base/json.h"
 
-/** @param out  [n_targets, 2, top]: helpful, harmful; strongest first, ties by row
+/** @param out  [att_lab_targets, 2, top]: helpful, harmful; strongest first, ties by row
  *  @param scores  of row i for target t at scores[i by_row + t by_target]
  *  @errors NOMEM */
 ASSAY_MUST_CHECK assay_status named_pick(att_top *out,
-                                         const att_study *s,
+                                         const att_lab *lab,
                                          const float *scores,
                                          size_t by_row,
                                          size_t by_target,
                                          int top);
 
 /* Adds the member "targets" to a document, and all lines to `csv`.
- * @param value  what a score is called   @param margin  [targets] */
+ * @param value  what a score is called   @param margin  [targets]
+ * Of a text, targets are passages, and rows are told by their place and their words. */
 void named_tell(json_out *j,
                 buf *csv,
                 const att_lab *lab,

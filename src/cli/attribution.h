@@ -114,15 +114,16 @@
         .help = "write a page that shows them, HTML"                                     \
     }
 
-/* Takes the options above into a struct whose members have these names. */
+/* Takes the options above into a struct whose members have these names. What was not
+ * typed is left to the library, whose choice may depend on the data. */
 #define CLI_TAKE_STUDY(o, a)                                                             \
     do {                                                                                 \
         (o).rows = cli_int(a, "rows");                                                   \
         (o).targets = cli_int(a, "targets");                                             \
-        (o).model = cli_text(a, "model");                                                \
-        (o).epochs = (int)cli_int(a, "epochs");                                          \
-        (o).batch = (int)cli_int(a, "batch");                                            \
-        (o).rate = cli_real(a, "lr");                                                    \
+        (o).model = cli_typed(a, "model") ? cli_text(a, "model") : NULL;                 \
+        (o).epochs = cli_typed(a, "epochs") ? (int)cli_int(a, "epochs") : 0;             \
+        (o).batch = cli_typed(a, "batch") ? (int)cli_int(a, "batch") : 0;                \
+        (o).rate = cli_typed(a, "lr") ? cli_real(a, "lr") : 0;                           \
     } while (0)
 #define CLI_TAKE_METHODS(o, a)                                                           \
     do {                                                                                 \

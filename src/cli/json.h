@@ -31,5 +31,8 @@ bool json_true(json_view v);
 /* A string decoded, anything else as it is written; control characters, which would speak
  * to the terminal, become question marks. */
 void json_words(text *t, json_view v);
+/* The same on one line: white space is one blank, and what is longer than `most` letters
+ * is cut. */
+void json_line(text *t, json_view v, size_t most);
 
 #endif

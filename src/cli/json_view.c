@@ -184,7 +184,7 @@ static void decode(text *t, const char *p, const char *end) {
     }
 }
 
-void json_words(text *t, json_view v) {
+static void put_words(text *t, json_view v, char control) {
     if (!v.at)
         return;
     size_t start = t->used;
@@ -194,6 +194,29 @@ void json_words(text *t, json_view v) {
         text_put(t, v.at, (size_t)(v.end - v.at));
     for (size_t i = start; i < t->used; i++) {
         if ((unsigned char)t->data[i] < 0x20 || t->data[i] == 0x7f)
-            t->data[i] = '?';
+            t->data[i] = control;
     }
+}
+
+void json_words(text *t, json_view v) {
+    put_words(t, v, '?');
+}
+
+void json_line(text *t, json_view v, size_t most) {
+    text said = {0};
+    size_t used = 0;
+    bool blank = true;
+    put_words(&said, v, ' ');
+    for (const char *p = text_str(&said); *p; p++) {
+        if (used >= most && ((unsigned char)*p & 0xC0) != 0x80) {
+            text_add(t, "...");
+            break;
+        }
+        if (*p != ' ' || !blank) {
+            text_put(t, p, 1);
+            used++;
+        }
+        blank = *p == ' ';
+    }
+    text_free(&said);
 }

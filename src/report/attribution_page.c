@@ -19,16 +19,20 @@ static const char STYLE[] =
     "border:1px solid var(--line);border-radius:12px;padding:18px;margin:18px 0}"
     ".t0 img{width:128px;height:128px;object-fit:contain;image-rendering:pixelated;"
     "background:var(--sunk);border-radius:6px}"
+    ".t0.said{grid-template-columns:1fr 2fr}.t0 blockquote{margin:0 0 8px;white-space:"
+    "pre-wrap;font:13px/1.45 ui-monospace,monospace;overflow-wrap:anywhere}"
+    ".t0.said li{width:100%}.t0.said li blockquote{color:var(--text)}"
+    ".t0 .read{color:var(--muted)}"
     ".t0 h3{margin:0 0 8px;font-size:14px}.t0 ol{display:flex;flex-wrap:wrap;gap:10px;"
     "margin-bottom:14px}.t0 li{width:84px;font-size:12px;line-height:1.35}"
     ".t0 li img{width:84px;height:84px}.t0 li b{display:block;height:5px;"
     "border-radius:3px;margin:3px 0}.help b{background:var(--clear)}"
     ".harm b{background:var(--found)}.t0 li span{display:block;color:var(--muted)}"
-    "@media(max-width:600px){.t0{grid-template-columns:1fr}}";
+    "@media(max-width:600px){.t0,.t0.said{grid-template-columns:1fr}}";
 
 typedef struct book {
     assay_ctx *ctx;
-    dataset *data;
+    dataset *data; /* NULL: a text, all of which the document says */
     buf *b;
     char *work;
 } book;
@@ -76,6 +80,23 @@ static assay_status row_of(const book *k, const json_val *v, uint64_t *row) {
     return ASSAY_OK;
 }
 
+static assay_status list_picture(const book *k, const json_val *v) {
+    assay_status status = ASSAY_OK;
+    uint64_t row;
+    ASSAY_TRY(row_of(k, v, &row));
+    ASSAY_TRY(picture(k, row));
+done:
+    return status;
+}
+
+static void quote(const book *k, const char *prompt, const char *said) {
+    buf_str(k->b, "<blockquote><span class=\"read\">");
+    text_html(k->b, prompt);
+    buf_str(k->b, "</span>");
+    text_html(k->b, said);
+    buf_str(k->b, "</blockquote>");
+}
+
 static assay_status list(const book *k,
                          const json_val *rows,
                          const char *title,
@@ -86,15 +107,20 @@ static assay_status list(const book *k,
     for (size_t i = 0; i < json_len(rows); i++) {
         const json_val *v = json_at(rows, i);
         double score = score_of(v);
-        uint64_t row;
-        ASSAY_TRY(row_of(k, v, &row));
         buf_str(k->b, "<li>");
-        ASSAY_TRY(picture(k, row));
+        if (k->data)
+            ASSAY_TRY(list_picture(k, v));
         buf_fmt(k->b, "<b style=\"width:%d%%\"></b>",
                 most > 0 ? (int)lround(100 * fabs(score) / most) : 0);
         text_html(k->b, json_get_str(json_get(v, "class"), ""));
-        buf_fmt(k->b, "<span class=\"num\">%+.3g</span><span>row %llu</span></li>\n",
-                score, (unsigned long long)row);
+        buf_fmt(k->b, "<span><span class=\"num\">%+.3g</span> row %lld", score,
+                (long long)json_get_int(json_get(v, "row"), 0));
+        if (!k->data)
+            buf_fmt(k->b, ", byte %lld", (long long)json_get_int(json_get(v, "byte"), 0));
+        buf_str(k->b, "</span>");
+        if (!k->data)
+            quote(k, "", json_get_str(json_get(v, "text"), ""));
+        buf_str(k->b, "</li>\n");
     }
     if (json_len(rows) == 0)
         buf_str(k->b, "<li>none</li>\n");
@@ -103,25 +129,50 @@ done:
     return status;
 }
 
-static assay_status target(const book *k, const json_val *v) {
+static void probability(const book *k, const json_val *v) {
+    text_percent(k->b, 1 / (1 + exp(-json_get_num(json_get(v, "margin"), 0))));
+    buf_str(k->b, "</p>");
+}
+
+static assay_status about_image(const book *k, const json_val *v) {
     assay_status status = ASSAY_OK;
-    const json_val *helpful = json_get(v, "helpful"), *harmful = json_get(v, "harmful");
-    double margin = json_get_num(json_get(v, "margin"), 0), most = 0;
     uint64_t row;
     ASSAY_TRY(row_of(k, v, &row));
-    for (size_t i = 0; i < json_len(helpful); i++)
-        most = fmax(most, fabs(score_of(json_at(helpful, i))));
-    for (size_t i = 0; i < json_len(harmful); i++)
-        most = fmax(most, fabs(score_of(json_at(harmful, i))));
-    buf_str(k->b, "<section class=\"t0\"><div>");
     ASSAY_TRY(picture(k, row));
     buf_str(k->b, "<h2>");
     text_html(k->b, json_get_str(json_get(v, "class"), ""));
     buf_fmt(k->b,
             "</h2><p class=\"id\">row %llu</p><p>mean margin of its label: probability ",
             (unsigned long long)row);
-    text_percent(k->b, 1 / (1 + exp(-margin)));
-    buf_str(k->b, "</p></div><div>\n");
+    probability(k, v);
+done:
+    return status;
+}
+
+static assay_status about_passage(const book *k, const json_val *v) {
+    buf_str(k->b, "<h2>");
+    text_html(k->b, json_get_str(json_get(v, "kind"), ""));
+    buf_str(k->b, "</h2>");
+    quote(k, json_get_str(json_get(v, "prompt"), ""),
+          json_get_str(json_get(v, "text"), ""));
+    buf_fmt(k->b, "<p>%lld tokens, their mean margin: probability ",
+            (long long)json_get_int(json_get(v, "tokens"), 0));
+    probability(k, v);
+    return ASSAY_OK;
+}
+
+static assay_status target(const book *k, const json_val *v) {
+    assay_status status = ASSAY_OK;
+    const json_val *helpful = json_get(v, "helpful"), *harmful = json_get(v, "harmful");
+    double most = 0;
+    for (size_t i = 0; i < json_len(helpful); i++)
+        most = fmax(most, fabs(score_of(json_at(helpful, i))));
+    for (size_t i = 0; i < json_len(harmful); i++)
+        most = fmax(most, fabs(score_of(json_at(harmful, i))));
+    buf_str(k->b,
+            k->data ? "<section class=\"t0\"><div>" : "<section class=\"t0 said\"><div>");
+    ASSAY_TRY(k->data ? about_image(k, v) : about_passage(k, v));
+    buf_str(k->b, "</div><div>\n");
     ASSAY_TRY(
         list(k, helpful, "Helpful: trained on, they raise its margin", "help", most));
     ASSAY_TRY(list(k, harmful, "Harmful: trained on, they lower it", "harm", most));
@@ -141,14 +192,18 @@ static void head(const book *k, const json_val *doc) {
             "</style></head><body>\n<div class=\"top\"><div><h1>What made the model "
             "say this</h1><p>");
     text_count(k->b, json_len(json_get(doc, "targets")));
-    buf_str(k->b, " test rows and the training rows that help and harm them most, by ");
+    buf_str(k->b,
+            k->data ? " test rows and the training rows that help and harm them most, by "
+                    : " passages and the windows of the training text that help "
+                      "and harm them most, by ");
     text_html(k->b, method);
     buf_str(k->b, " over ");
     text_counted(k->b, (uint64_t)json_get_int(json_get(doc, "models"), 0), "model");
     buf_str(k->b, " (");
     text_html(k->b, json_get_str(json_get(doc, "model"), ""));
     buf_str(k->b, ") on ");
-    text_counted(k->b, (uint64_t)json_get_int(json_get(doc, "rows"), 0), "row");
+    text_counted(k->b, (uint64_t)json_get_int(json_get(doc, "rows"), 0),
+                 k->data ? "row" : "window");
     buf_str(k->b, ".</p></div></div>\n<main>\n");
 }
 
@@ -180,7 +235,8 @@ assay_status assay_attribution_page(assay_ctx *ctx,
         status = ASSAY_E_FORMAT;
         goto done;
     }
-    ASSAY_TRY(open_data(&k, source));
+    if (!json_get(json_at(targets, 0), "text"))
+        ASSAY_TRY(open_data(&k, source));
     head(&k, root);
     for (size_t i = 0; i < json_len(targets); i++)
         ASSAY_TRY(target(&k, json_at(targets, i)));

@@ -36,7 +36,7 @@ assay_status eval_text(assay_ctx *ctx,
         .members = 1,
         .tokens = l.count - 1,
         .bits_per_byte =
-            text_bits(said.loss, l.count - 1, text_bytes(t, l.token + 1, l.count - 1))};
+            text_bits(said.loss, l.count - 1, tokenizer_span(t, l.token + 1, l.count - 1))};
 done:
     corpus_free(&c);
     token_list_free(&l);

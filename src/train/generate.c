@@ -1,7 +1,7 @@
 /* assay_generate: text out of a model of text. Each token is drawn from what the model
  * says of the place behind those before it; the draw is keyed by (seed, number of the
  * token). */
-#include "train/trainer.h"
+#include "train/text.h"
 
 #include "train/run_dir.h"
 
@@ -18,7 +18,8 @@ enum { MOST_TOKENS = 1000000 };
 typedef struct generation {
     assay_ctx *ctx;
     assay_generate_options o;
-    trained_model model;
+    const trained_model *model;
+    nn_weights weights; /* the model's; evaluation does not change them */
     nn_exec *exec;
     token_list all; /* the prompt's, then the model's */
     size_t prompt;  /* tokens of it */
@@ -36,22 +37,22 @@ static assay_status options_check(const assay_generate_options *o) {
     return ASSAY_OK;
 }
 
-static assay_status open_model(generation *g, const char *model) {
+static assay_status open_model(trained_model *out, assay_ctx *ctx, const char *model) {
     assay_status status = ASSAY_OK;
     char *path = NULL;
     if (os_is_dir(model))
-        ASSAY_TRY(dir_path(&path, g->ctx, model, RUN_MODEL));
-    status = model_load(&g->model, g->ctx, path ? path : model);
+        ASSAY_TRY(dir_path(&path, ctx, model, RUN_MODEL));
+    status = model_load(out, ctx, path ? path : model);
     if (status == ASSAY_E_NOTFOUND && path)
         err_help("give the folder of a finished run, or a model file");
     ASSAY_TRY(status);
-    if (!g->model.card.tokens) {
-        (void)err_set(ASSAY_E_UNSUPPORTED, "%s is a model of images", g->model.card.name);
+    if (!out->card.tokens) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "%s is a model of images", out->card.name);
         err_help("train one of text: assay train TEXT --model gpt-tiny");
         ASSAY_TRY_AT(ASSAY_E_UNSUPPORTED, "%s", model);
     }
 done:
-    mem_free(g->ctx, path);
+    mem_free(ctx, path);
     return status;
 }
 
@@ -59,7 +60,7 @@ done:
 static assay_status prompt_take(generation *g) {
     assay_status status = ASSAY_OK;
     const char *prompt = g->o.prompt ? g->o.prompt : "";
-    const tokenizer *t = g->model.card.tokens;
+    const tokenizer *t = g->model->card.tokens;
     g->silent = prompt[0] == '\0';
     status = tokenizer_encode(t, &g->all, (const uint8_t *)(g->silent ? "\n" : prompt),
                               g->silent ? 1 : strlen(prompt));
@@ -79,7 +80,7 @@ done:
 /* The most likely, or one drawn with probabilities proportional to
  * exp(logit / temperature). */
 static uint16_t draw(generation *g, const float *logits, size_t number) {
-    size_t classes = (size_t)g->model.card.classes, best = 0;
+    size_t classes = (size_t)g->model->card.classes, best = 0;
     double sum = 0;
     for (size_t c = 1; c < classes; c++)
         best = logits[c] > logits[best] ? c : best;
@@ -101,8 +102,8 @@ static uint16_t draw(generation *g, const float *logits, size_t number) {
  * what is not looked at, since attention is causal. */
 static assay_status next_token(generation *g, size_t number) {
     assay_status status = ASSAY_OK;
-    const zoo_model *z = &g->model.zoo;
-    size_t context = (size_t)g->model.card.context, classes = (size_t)z->config.classes;
+    const zoo_model *z = &g->model->zoo;
+    size_t context = (size_t)g->model->card.context, classes = (size_t)z->config.classes;
     size_t n = g->all.count < context ? g->all.count : context;
     const uint16_t *from = g->all.token + g->all.count - n;
     int32_t *in = nn_exec_input(g->exec, z->images);
@@ -121,14 +122,13 @@ static assay_status run(generation *g) {
     assay_status status = ASSAY_OK;
     const nn_exec_options o = {.mode = NN_EVAL,
                                .batch = 1,
-                               .keep = &g->model.zoo.logits,
+                               .keep = &g->model->zoo.logits,
                                .n_keep = 1,
                                .target = -1,
                                .dtype = ASSAY_F32,
                                .shards = 1};
-    ASSAY_TRY(
-        nn_exec_create(&g->exec, g->ctx, g->model.zoo.graph, &g->model.weights, &o));
-    ASSAY_TRY(mem_new(g->ctx, &g->p, (size_t)g->model.card.classes, sizeof *g->p));
+    ASSAY_TRY(nn_exec_create(&g->exec, g->ctx, g->model->zoo.graph, &g->weights, &o));
+    ASSAY_TRY(mem_new(g->ctx, &g->p, (size_t)g->model->card.classes, sizeof *g->p));
     progress_begin(g->ctx, "generating", g->o.tokens, "tokens");
     for (int i = 0; i < g->o.tokens; i++) {
         ASSAY_TRY(ctx_check(g->ctx));
@@ -142,7 +142,7 @@ done:
 
 /* The bytes of all tokens but one that only stands for nothing. */
 static assay_status text_make(const generation *g, char **out, size_t *bytes) {
-    const tokenizer *t = g->model.card.tokens;
+    const tokenizer *t = g->model->card.tokens;
     size_t n = 0, one;
     for (size_t i = g->silent; i < g->all.count; i++) {
         (void)tokenizer_bytes(t, g->all.token[i], &one);
@@ -163,18 +163,18 @@ static assay_status text_make(const generation *g, char **out, size_t *bytes) {
     return ASSAY_OK;
 }
 
-assay_status assay_generate(assay_ctx *ctx,
-                            const char *model,
-                            const assay_generate_options *options,
-                            char **out,
-                            size_t *bytes) {
+assay_status text_generate(assay_ctx *ctx,
+                           const trained_model *m,
+                           const assay_generate_options *options,
+                           char **out,
+                           size_t *bytes) {
     assay_status status = ASSAY_OK;
-    generation g = {.ctx = ctx, .o = ASSAY_GENERATE_OPTIONS_INIT};
+    generation g = {
+        .ctx = ctx, .o = ASSAY_GENERATE_OPTIONS_INIT, .model = m, .weights = m->weights};
     *out = NULL;
     *bytes = 0;
     ASSAY_TRY(options_take(&g.o, sizeof g.o, options, "assay_generate_options"));
     ASSAY_TRY(options_check(&g.o));
-    ASSAY_TRY(open_model(&g, model));
     ASSAY_TRY(prompt_take(&g));
     ASSAY_TRY(run(&g));
     ASSAY_TRY(text_make(&g, out, bytes));
@@ -182,6 +182,21 @@ done:
     nn_exec_destroy(g.exec);
     mem_free(ctx, g.p);
     token_list_free(&g.all);
-    model_free(&g.model);
+    return status;
+}
+
+assay_status assay_generate(assay_ctx *ctx,
+                            const char *model,
+                            const assay_generate_options *options,
+                            char **out,
+                            size_t *bytes) {
+    assay_status status = ASSAY_OK;
+    trained_model m = {0};
+    *out = NULL;
+    *bytes = 0;
+    ASSAY_TRY(open_model(&m, ctx, model));
+    ASSAY_TRY(text_generate(ctx, &m, options, out, bytes));
+done:
+    model_free(&m);
     return status;
 }

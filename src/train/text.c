@@ -5,20 +5,11 @@
 #include "nn/exec.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Windows that are computed at a time: few where their logits are many. */
 enum { MOST_CHUNK = 16, MOST_LOGITS = 1 << 22 };
-
-size_t text_bytes(const tokenizer *t, const uint16_t *token, size_t n) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t one;
-        (void)tokenizer_bytes(t, token[i], &one);
-        bytes += one;
-    }
-    return bytes;
-}
 
 double text_bits(double loss, size_t tokens, size_t bytes) {
     return loss * (double)tokens / (double)bytes / log(2);
@@ -37,10 +28,29 @@ text_data_make(text_data *out, const corpus *c, const tokenizer *t, double held_
     ASSAY_TRY_AT(tokenizer_encode(t, &out->held, c->text + cut, c->bytes - cut),
                  "the part held out, from byte %zu", cut);
     if (out->held.count)
-        out->held_bytes = text_bytes(t, out->held.token + 1, out->held.count - 1);
+        out->held_bytes = tokenizer_span(t, out->held.token + 1, out->held.count - 1);
 done:
     if (status != ASSAY_OK)
         text_data_free(out);
+    return status;
+}
+
+assay_status text_card_make(model_card *card,
+                            assay_ctx *ctx,
+                            const train_recipe *recipe,
+                            const corpus *c,
+                            uint64_t seed) {
+    assay_status status = ASSAY_OK;
+    tokenizer_wish wish;
+    ASSAY_TRY(tokenizer_wish_of(&wish, recipe->tokens));
+    size_t learn = wish.kind == TOKENS_BPE ? corpus_cut(c, recipe->held_out) : c->bytes;
+    ASSAY_TRY(tokenizer_train(&card->tokens, ctx, wish, c->text, learn));
+    card->classes = tokenizer_count(card->tokens);
+    card->context = recipe->context;
+    card->held_out = recipe->held_out;
+    card->seed = seed;
+    (void)snprintf(card->dataset_sha256, sizeof card->dataset_sha256, "%s", c->sha256);
+done:
     return status;
 }
 

@@ -17,8 +17,14 @@ ASSAY_MUST_CHECK assay_status text_data_make(text_data *out,
                                              const tokenizer *t,
                                              double held_out);
 void text_data_free(text_data *d); /* accepts a zeroed one */
-/* Bytes of tokens. */
-size_t text_bytes(const tokenizer *t, const uint16_t *token, size_t n);
+/* The tokens that a recipe wants of a text, and what else a card says before training.
+ * Characters are those of the whole text; byte pairs are learnt where training happens.
+ * INVALID, FORMAT (tokenizer_train), NOMEM */
+ASSAY_MUST_CHECK assay_status text_card_make(model_card *card,
+                                             assay_ctx *ctx,
+                                             const train_recipe *recipe,
+                                             const corpus *c,
+                                             uint64_t seed);
 /* Windows in an epoch: as many as fit side by side. */
 size_t text_windows(const text_data *d, int context);
 
@@ -29,6 +35,13 @@ ASSAY_MUST_CHECK assay_status text_measure(assay_ctx *ctx,
                                            const uint16_t *token,
                                            size_t n,
                                            train_measure *out);
+
+/* assay_generate by a model in memory. */
+ASSAY_MUST_CHECK assay_status text_generate(assay_ctx *ctx,
+                                            const trained_model *m,
+                                            const assay_generate_options *options,
+                                            char **out,
+                                            size_t *bytes);
 
 /* A loss per token as bits per byte of the text. */
 double text_bits(double loss, size_t tokens, size_t bytes);

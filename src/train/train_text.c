@@ -23,24 +23,6 @@ static assay_status options_check(const run *r) {
     return ASSAY_E_UNSUPPORTED;
 }
 
-/* Characters are those of the whole text; byte pairs are learnt where training happens.
- */
-static assay_status card_make(run *r, const corpus *c) {
-    assay_status status = ASSAY_OK;
-    tokenizer_wish wish;
-    model_card *card = &r->card;
-    ASSAY_TRY(tokenizer_wish_of(&wish, r->recipe.tokens));
-    size_t learn = wish.kind == TOKENS_BPE ? corpus_cut(c, r->recipe.held_out) : c->bytes;
-    ASSAY_TRY(tokenizer_train(&card->tokens, r->ctx, wish, c->text, learn));
-    card->classes = tokenizer_count(card->tokens);
-    card->context = r->recipe.context;
-    card->held_out = r->recipe.held_out;
-    card->seed = r->o.seed;
-    (void)snprintf(card->dataset_sha256, sizeof card->dataset_sha256, "%s", c->sha256);
-done:
-    return status;
-}
-
 assay_status run_text_open(run *r) {
     assay_status status = ASSAY_OK;
     corpus c = {0};
@@ -55,7 +37,8 @@ assay_status run_text_open(run *r) {
     ASSAY_TRY(corpus_read(&c, r->ctx, r->source));
     ASSAY_TRY(dir_path(&work, r->ctx, r->out, "run"));
     ASSAY_TRY(os_mkdirs(work));
-    ASSAY_TRY_AT(card_make(r, &c), "%s", r->source);
+    ASSAY_TRY_AT(text_card_make(&r->card, r->ctx, &r->recipe, &c, r->o.seed), "%s",
+                 r->source);
     ASSAY_TRY_AT(text_data_make(&r->text, &c, r->card.tokens, r->recipe.held_out), "%s",
                  r->source);
     r->n_train = text_windows(&r->text, r->card.context);

@@ -97,6 +97,8 @@ typedef struct train_data {
     const model_card *card;       /* size, channels, classes, mean, std, names, sha256 */
     const struct text_data *text; /* instead of pixels and labels; a job's rows are then
                                      none, their number that of windows in an epoch */
+    const struct passages *passages; /* instead of all of these: rows are windows of them
+                                        (data/text/passages.h) */
 } train_data;
 
 /* Runs n jobs, one per core, shared read-only data. Jobs already finished are kept.

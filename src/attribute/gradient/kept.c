@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/pool.h"
+#include "data/text/passages.h"
 #include "file/store.h"
 
 #include <inttypes.h>
@@ -17,6 +18,14 @@ typedef struct keep_job {
     size_t n;
     row_store *features, *weights;
 } keep_job;
+
+static void window_add(hash_sha256 *h, const passages *p, uint32_t row) {
+    const passage_window *w = &p->window[row];
+    hash_sha256_u64(h, w->skip);
+    hash_sha256_u64(h, w->count);
+    hash_sha256_add(h, p->text.token + w->at,
+                    ((size_t)w->count + 1) * sizeof *p->text.token);
+}
 
 /* Everything that decides the bytes. */
 static void identify(char out[512], const keep_job *job, const char *what) {
@@ -36,7 +45,10 @@ static void identify(char out[512], const keep_job *job, const char *what) {
         hash_sha256_add(&h, m->buffers, nn_graph_buffer_floats(g) * sizeof *m->buffers);
     for (size_t i = 0; i < job->n; i++) {
         hash_sha256_u64(&h, job->rows[i]);
-        hash_sha256_u64(&h, (uint64_t)s->data->labels[job->rows[i]]);
+        if (s->data->labels)
+            hash_sha256_u64(&h, (uint64_t)s->data->labels[job->rows[i]]);
+        else
+            window_add(&h, s->data->passages, job->rows[i]);
     }
     hash_sha256_end(&h, digest);
     hash_hex(hex, digest);

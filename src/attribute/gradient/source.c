@@ -1,8 +1,15 @@
 /* Executors in capture mode, fed with rows and seeded for a margin or for a class. */
 #include "attribute/gradient/source.h"
 
+#include "base/rng.h"
+
 #include <math.h>
 #include <string.h>
+
+/* That a model gives for an example: one for each token, or one. */
+static size_t answers(const zoo_model *z) {
+    return zoo_labels_each(z);
+}
 
 assay_status att_source_open(att_source *out,
                              const att_member *m,
@@ -20,13 +27,14 @@ assay_status att_source_open(att_source *out,
                         .passes = 1,
                         .batch = batch,
                         .workers = (size_t)assay_ctx_threads(ctx)};
-    if (output == ATT_GAUSSNEWTON)
+    if (output == ATT_GAUSSNEWTON && answers(z) == 1)
         out->passes = (size_t)z->config.classes;
     if (nn_graph_buffer_floats(z->graph) && !m->buffers)
         ASSAY_FAIL(ASSAY_E_INVALID, "the model %s has running statistics, and none came",
                    z->name);
     ASSAY_TRY(mem_new(ctx, &out->exec, out->workers, sizeof(nn_exec *)));
     ASSAY_TRY(mem_new(ctx, &out->seed, out->workers, sizeof(float *)));
+    ASSAY_TRY(mem_new(ctx, &out->soft, out->workers, sizeof(double *)));
 done:
     if (status != ASSAY_OK)
         att_source_close(out);
@@ -40,6 +48,9 @@ void att_source_close(att_source *s) {
         nn_exec_destroy(s->exec[w]);
         mem_free(s->ctx, s->seed[w]);
     }
+    for (size_t w = 0; s->soft && w < s->workers; w++)
+        mem_free(s->ctx, s->soft[w]);
+    mem_free(s->ctx, s->soft);
     mem_free(s->ctx, s->exec);
     mem_free(s->ctx, s->seed);
     *s = (att_source){0};
@@ -59,36 +70,110 @@ static assay_status worker_make(att_source *s, int worker) {
     if (s->exec[worker])
         return ASSAY_OK;
     if (!s->seed[worker])
-        ASSAY_TRY(mem_new(s->ctx, &s->seed[worker], s->batch * (size_t)z->config.classes,
+        ASSAY_TRY(mem_new(s->ctx, &s->seed[worker],
+                          s->batch * answers(z) * (size_t)z->config.classes,
                           sizeof(float)));
+    if (!s->soft[worker])
+        ASSAY_TRY(
+            mem_new(s->ctx, &s->soft[worker], (size_t)z->config.classes, sizeof(double)));
     ASSAY_TRY(nn_exec_create(&s->exec[worker], s->ctx, z->graph, &s->weights, &o));
 done:
     return status;
 }
 
-/* d loss_c / d logits = p - e_c, times sqrt(p_c); of the margin simply 1. */
-static void seed_fill(const att_source *s, int worker, size_t n, size_t pass) {
+/* ---- what a model says of its classes ---- */
+
+/* exp(logit - most) of each class and their sum. */
+static double soften(double *e, const float *logits, size_t k) {
+    float most = logits[0];
+    double sum = 0;
+    for (size_t j = 1; j < k; j++)
+        most = logits[j] > most ? logits[j] : most;
+    for (size_t j = 0; j < k; j++)
+        sum += e[j] = exp((double)(logits[j] - most));
+    return sum;
+}
+
+/* d loss_c / d logits = p - e_c, times `by`. */
+static void
+class_seed(float *seed, const double *e, double sum, size_t k, size_t c, double by) {
+    for (size_t j = 0; j < k; j++)
+        seed[j] = (float)(by * (e[j] / sum - (j == c ? 1 : 0)));
+}
+
+static size_t class_draw(const double *e, double sum, size_t k, rng *r) {
+    double at = rng_uniform(r) * sum;
+    size_t c = 0;
+    while (c + 1 < k && at >= e[c])
+        at -= e[c++];
+    return c;
+}
+
+static size_t asked(const int32_t *labels, size_t n) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += labels[i] >= 0;
+    return count;
+}
+
+/* A token is drawn at each place that is asked; elsewhere nothing is. */
+static void tokens_seed(const att_source *s, int worker, const uint32_t *rows, size_t n) {
+    const zoo_model *z = s->member.study->model;
+    size_t each = answers(z), k = (size_t)z->config.classes;
+    const float *logits = nn_exec_value(s->exec[worker], z->logits);
+    const int32_t *label = nn_exec_input(s->exec[worker], z->labels);
+    float *seed = s->seed[worker];
+    for (size_t i = 0; i < n; i++) {
+        rng r = rng_at(s->member.seed, RNG_FISHER, 0, rows[i]);
+        double by = 1 / sqrt((double)asked(label, each));
+        for (size_t t = 0; t < each; t++, label++, logits += k, seed += k) {
+            memset(seed, 0, k * sizeof *seed);
+            if (*label < 0)
+                continue;
+            double sum = soften(s->soft[worker], logits, k);
+            size_t c = class_draw(s->soft[worker], sum, k, &r);
+            class_seed(seed, s->soft[worker], sum, k, c, by);
+        }
+    }
+}
+
+static void
+seed_fill(const att_source *s, int worker, const uint32_t *rows, size_t n, size_t pass) {
     const zoo_model *z = s->member.study->model;
     float *seed = s->seed[worker];
+    double *e = s->soft[worker];
     size_t k = (size_t)z->config.classes;
     if (s->output == ATT_MARGIN) {
         for (size_t i = 0; i < n; i++)
             seed[i] = 1;
         return;
     }
+    if (answers(z) > 1) {
+        tokens_seed(s, worker, rows, n);
+        return;
+    }
     const float *logits = nn_exec_value(s->exec[worker], z->logits);
     for (size_t i = 0; i < n; i++, logits += k, seed += k) {
-        float most = logits[0];
-        double sum = 0;
-        for (size_t j = 1; j < k; j++)
-            most = logits[j] > most ? logits[j] : most;
-        for (size_t j = 0; j < k; j++)
-            sum += exp((double)(logits[j] - most));
-        double root = sqrt(exp((double)(logits[pass] - most)) / sum);
-        for (size_t j = 0; j < k; j++)
-            seed[j] = (float)(root * (exp((double)(logits[j] - most)) / sum -
-                                      (j == pass ? 1 : 0)));
+        double sum = soften(e, logits, k);
+        class_seed(seed, e, sum, k, pass, sqrt(e[pass] / sum));
     }
+}
+
+/* 1 - p of the labels, the mean over tokens that are asked for. */
+static float tokens_doubt(const att_source *s, int worker, size_t i) {
+    const zoo_model *z = s->member.study->model;
+    size_t each = answers(z), k = (size_t)z->config.classes;
+    const float *logits = nn_exec_value(s->exec[worker], z->logits);
+    const int32_t *label = nn_exec_input(s->exec[worker], z->labels);
+    double *e = s->soft[worker], doubt = 0;
+    logits += i * each * k;
+    label += i * each;
+    for (size_t t = 0; t < each; t++, logits += k)
+        if (label[t] >= 0) {
+            double sum = soften(e, logits, k);
+            doubt += 1 - e[label[t]] / sum;
+        }
+    return (float)(doubt / (double)asked(label, each));
 }
 
 static assay_status
@@ -107,7 +192,8 @@ forward(att_source *s, int worker, const uint32_t *rows, size_t n, float *q) {
             return ASSAY_E_NUMERIC;
         }
         if (q)
-            q[i] = (float)(1 / (1 + exp((double)margin[i])));
+            q[i] = answers(study->model) > 1 ? tokens_doubt(s, worker, i)
+                                             : (float)(1 / (1 + exp((double)margin[i])));
     }
 done:
     return status;
@@ -117,7 +203,7 @@ assay_status att_source_run(
     att_source *s, int worker, const uint32_t *rows, size_t n, size_t pass, float *q) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(forward(s, worker, rows, n, q));
-    seed_fill(s, worker, n, pass);
+    seed_fill(s, worker, rows, n, pass);
     ASSAY_TRY(nn_exec_backward(s->exec[worker], s->seed[worker]));
 done:
     return status;

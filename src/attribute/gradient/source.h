@@ -6,10 +6,14 @@
 #include "attribute/method.h"
 
 typedef enum att_output {
-    ATT_MARGIN,     /* one pass: log(p / (1 - p)) of the label */
+    ATT_MARGIN,     /* one pass: log(p / (1 - p)) of the label, its mean over tokens */
     ATT_GAUSSNEWTON /* a pass for each class c: derivatives of the loss for that class
                       times sqrt(p_c); summed over passes, the products of what comes are
-                      the Gauss-Newton matrix of the example, exactly */
+                      the Gauss-Newton matrix of the example, exactly. Of models that give
+                      each token an answer, one pass: at each place a token drawn from
+                      what the model says (keyed by the member's seed, row and place),
+                      whose products have the mean over places of their matrices as
+                      expectation (Grosse et al. 2023, section 2.2) */
 } att_output;
 
 typedef struct att_source {
@@ -21,7 +25,8 @@ typedef struct att_source {
     size_t passes, batch; /* batch: rows that run at once, at most */
     size_t workers;
     nn_exec **exec; /* [workers], made when first used */
-    float **seed;   /* [workers][batch, classes] */
+    float **seed;   /* [workers][batch, answers, classes] */
+    double **soft;  /* [workers][classes] */
 } att_source;
 
 /** @param m  its arrays live longer than the source
@@ -36,7 +41,8 @@ void att_source_close(att_source *s); /* accepts a zeroed one */
 
 /** Forward and backward of a pass over `n` rows, at most a batch; then factors are
  * there until the worker's next run.
- *  @param q  [n] 1 - p of the label, filled; NULL: not wanted
+ *  @param q  [n] 1 - p of the label (of tokens, the mean over those asked for), filled;
+ *  NULL: not wanted
  *  @errors NUMERIC: a margin is not finite; NOMEM   @threads one per worker */
 ASSAY_MUST_CHECK assay_status att_source_run(
     att_source *s, int worker, const uint32_t *rows, size_t n, size_t pass, float *q);

@@ -2,6 +2,7 @@
 #include "attribute/influence/replay.h"
 
 #include "attribute/influence/rerun.h"
+#include "attribute/study/examples.h"
 #include "base/pool.h"
 
 #include <math.h>

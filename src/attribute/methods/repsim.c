@@ -38,7 +38,7 @@ done:
 static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
     assay_status status = ASSAY_OK;
     const att_study *s = m->study;
-    const int32_t *labels = s->data->labels;
+    const int32_t *labels = s->data->labels; /* NULL: of windows of a text */
     size_t targets = s->n_targets, rows = s->n_rows + targets;
     look_job job = {.study = s};
     float *k = NULL;
@@ -52,7 +52,7 @@ static assay_status score(att_sum *sum, const att_member *m, const att_settings 
                          targets, job.width));
     for (size_t i = 0; i < s->n_rows; i++)
         for (size_t t = 0; t < targets; t++) {
-            bool same = labels[s->rows[i]] == labels[s->targets[t]];
+            bool same = !labels || labels[s->rows[i]] == labels[s->targets[t]];
             sum->scores[i * targets + t] +=
                 same ? k[i * targets + t] : -k[i * targets + t];
         }

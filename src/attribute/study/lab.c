@@ -1,4 +1,5 @@
-/* Opens the data of a study into a temporary folder and fixes rows, targets and model. */
+/* Opens the data of a study, images into a temporary folder, and fixes rows, targets and
+ * model. */
 #include "attribute/study/lab.h"
 
 #include "train/run_dir.h"
@@ -6,6 +7,30 @@
 #include "base/os.h"
 
 #include <string.h>
+
+static void study_make(att_lab *lab, size_t targets) {
+    lab->study = (att_study){.ctx = lab->ctx,
+                             .data = &lab->train,
+                             .model = &lab->model,
+                             .recipe = lab->protocol->recipe,
+                             .rows = lab->rows,
+                             .n_rows = lab->n_rows,
+                             .targets = lab->targets,
+                             .n_targets = targets};
+}
+
+/* Rows from 0 on, targets from `behind` on. */
+static assay_status numbers_make(att_lab *lab, size_t behind, size_t targets) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(mem_new(lab->ctx, &lab->rows, lab->n_rows, sizeof *lab->rows));
+    ASSAY_TRY(mem_new(lab->ctx, &lab->targets, targets, sizeof *lab->targets));
+    for (size_t i = 0; i < lab->n_rows; i++)
+        lab->rows[i] = (uint32_t)i;
+    for (size_t i = 0; i < targets; i++)
+        lab->targets[i] = (uint32_t)(behind + i);
+done:
+    return status;
+}
 
 static assay_status data_open(att_lab *lab, const char *source) {
     assay_status status = ASSAY_OK;
@@ -32,12 +57,7 @@ static assay_status data_open(att_lab *lab, const char *source) {
     ASSAY_TRY(mem_new(lab->ctx, &lab->labels, (size_t)rows, sizeof *lab->labels));
     for (uint64_t i = 0; i < rows; i++)
         lab->labels[i] = dataset_label(lab->data, i);
-    ASSAY_TRY(mem_new(lab->ctx, &lab->rows, lab->n_rows, sizeof *lab->rows));
-    ASSAY_TRY(mem_new(lab->ctx, &lab->targets, p->targets, sizeof *lab->targets));
-    for (size_t i = 0; i < lab->n_rows; i++)
-        lab->rows[i] = (uint32_t)i;
-    for (size_t i = 0; i < p->targets; i++)
-        lab->targets[i] = (uint32_t)(train + i);
+    ASSAY_TRY(numbers_make(lab, (size_t)train, p->targets));
 done:
     mem_free(lab->ctx, packed);
     mem_free(lab->ctx, pixels);
@@ -64,18 +84,38 @@ assay_status att_lab_open(att_lab *out,
     ASSAY_TRY(zoo_build(&out->model, ctx, protocol->model, &config));
     out->train =
         (train_data){.pixels = &out->pixels, .labels = out->labels, .card = &out->card};
-    out->study = (att_study){.ctx = ctx,
-                             .data = &out->train,
-                             .model = &out->model,
-                             .recipe = protocol->recipe,
-                             .rows = out->rows,
-                             .n_rows = out->n_rows,
-                             .targets = out->targets,
-                             .n_targets = protocol->targets};
+    study_make(out, protocol->targets);
 done:
     if (status != ASSAY_OK)
         att_lab_close(out);
     return status;
+}
+
+assay_status att_lab_of_text(att_lab *out,
+                             assay_ctx *ctx,
+                             const att_lab_text *text,
+                             const model_card *card,
+                             const att_protocol *protocol) {
+    assay_status status = ASSAY_OK;
+    size_t targets = text->windows.count - text->rows;
+    *out =
+        (att_lab){.ctx = ctx, .protocol = protocol, .n_rows = text->rows, .text = text};
+    out->card = (model_card){
+        .classes = card->classes, .context = card->context, .held_out = card->held_out};
+    memcpy(out->card.dataset_sha256, text->corpus.sha256, 65);
+    const zoo_config config = {.classes = card->classes, .context = card->context};
+    ASSAY_TRY(zoo_build(&out->model, ctx, card->name, &config));
+    ASSAY_TRY(numbers_make(out, text->rows, targets));
+    out->train = (train_data){.passages = &text->windows, .card = &out->card};
+    study_make(out, targets);
+done:
+    if (status != ASSAY_OK)
+        att_lab_close(out);
+    return status;
+}
+
+size_t att_lab_targets(const att_lab *lab) {
+    return lab->text ? lab->text->count : lab->study.n_targets;
 }
 
 void att_lab_close(att_lab *lab) {

@@ -1,8 +1,9 @@
-/* A study set up from a source of images and a protocol: what measurements of attribution
- * begin with. */
+/* A study set up from a source and a protocol: what measurements of attribution begin
+ * with. */
 #ifndef ATTRIBUTE_LAB_H
 #define ATTRIBUTE_LAB_H
 
+#include "attribute/study/lab_text.h"
 #include "attribute/study/protocol.h"
 #include "attribute/study/study.h"
 
@@ -19,7 +20,8 @@ typedef struct att_lab {
     model_card card;
     zoo_model model;
     train_data train;
-    char *work; /* a folder of work files that goes with it */
+    const att_lab_text *text; /* instead of data, pixels and labels; borrowed */
+    char *work; /* a folder of work files that goes with it; NULL: there is none */
 } att_lab;
 
 /** @param out  points into itself: it stays where it is
@@ -29,6 +31,16 @@ ASSAY_MUST_CHECK assay_status att_lab_open(att_lab *out,
                                            assay_ctx *ctx,
                                            const char *source,
                                            const att_protocol *protocol);
+/** Of a text that has been read and cut into windows, all of its passages' for targets.
+ *  @param card  of the model; copied but for its tokens and names   @errors as zoo_build
+ */
+ASSAY_MUST_CHECK assay_status att_lab_of_text(att_lab *out,
+                                              assay_ctx *ctx,
+                                              const att_lab_text *text,
+                                              const model_card *card,
+                                              const att_protocol *protocol);
+/* What is asked about: the study's targets, or passages of several of them. */
+size_t att_lab_targets(const att_lab *lab);
 /* Accepts a zeroed one. What can't be removed of the work files is left there. */
 void att_lab_close(att_lab *lab);
 

@@ -2,6 +2,7 @@
  * and nothing drawn besides. */
 #include "attribute/study/run.h"
 
+#include "attribute/study/examples.h"
 #include "base/rng.h"
 #include "nn/chain.h"
 #include "simd/simd.h"
@@ -185,34 +186,17 @@ done:
     return status;
 }
 
-void att_images(float *out, const train_data *data, const uint32_t *rows, size_t n) {
-    const npy_array *pixels = data->pixels;
-    const model_card *card = data->card;
-    size_t channels = (size_t)pixels->dim[3];
-    size_t each = (size_t)(pixels->dim[1] * pixels->dim[2]) * channels;
-    float mean[3], inv_std[3];
-    for (int c = 0; c < 3; c++) {
-        mean[c] = 255.0f * card->mean[c];
-        inv_std[c] = card->std[c] > 0 ? 1 / (255.0f * card->std[c]) : 1 / 255.0f;
-    }
-    for (size_t i = 0; i < n; i++)
-        simd()->u8_normalize(out + i * each, pixels->data + rows[i] * each,
-                             each / channels, channels, mean, inv_std);
-}
-
 static void feed(att_trainer *t, const att_run *run, int64_t step) {
-    float *images = t->images;
+    void *inputs = t->images;
     int32_t *labels = t->labels;
     if (t->exec) {
-        images = nn_exec_input(t->exec, t->model->images);
+        inputs = nn_exec_input(t->exec, t->model->images);
         labels = nn_exec_input(t->exec, t->model->labels);
     }
     att_run_batch(run, step, t->places);
-    for (size_t i = 0; i < (size_t)t->recipe->batch; i++) {
+    for (size_t i = 0; i < (size_t)t->recipe->batch; i++)
         t->places[i] = run->rows[t->places[i]];
-        labels[i] = t->data->labels[t->places[i]];
-    }
-    att_images(images, t->data, t->places, (size_t)t->recipe->batch);
+    att_examples(inputs, labels, t->data, t->places, (size_t)t->recipe->batch);
 }
 
 static void update(att_trainer *t, float rate) {

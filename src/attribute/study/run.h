@@ -28,9 +28,6 @@ double att_rate(const att_recipe *r, int64_t t, int64_t steps);
 /* Steps of a model that trains on so many rows for the recipe's epochs. */
 int64_t att_steps(const att_recipe *r, size_t n_rows);
 
-/* Images of rows of the data as the model sees them: out [n, H, W, C]. */
-void att_images(float *out, const train_data *data, const uint32_t *rows, size_t n);
-
 typedef struct att_run {
     const att_recipe *recipe;
     const uint32_t *rows; /* of the data, borrowed */

@@ -2,6 +2,7 @@
  * against. */
 #include "attribute/study/study.h"
 
+#include "attribute/study/examples.h"
 #include "base/pool.h"
 #include "base/rng.h"
 
@@ -10,10 +11,8 @@
 enum { EVAL_BATCH = 100 };
 
 void att_feed(const att_study *s, nn_exec *exec, const uint32_t *rows, size_t n) {
-    int32_t *labels = nn_exec_input(exec, s->model->labels);
-    att_images(nn_exec_input(exec, s->model->images), s->data, rows, n);
-    for (size_t i = 0; i < n; i++)
-        labels[i] = s->data->labels[rows[i]];
+    att_examples(nn_exec_input(exec, s->model->images),
+                 nn_exec_input(exec, s->model->labels), s->data, rows, n);
 }
 
 /* ---- training many ---- */

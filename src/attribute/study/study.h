@@ -16,7 +16,7 @@ typedef struct att_study {
     size_t n_targets;
 } att_study;
 
-/* Images and labels of some rows as an executor wants them. */
+/* Some rows in an executor's inputs. */
 void att_feed(const att_study *s, nn_exec *exec, const uint32_t *rows, size_t n);
 
 /** Trains the runs, one per core, and writes each one's margins on the targets, by their

@@ -11,7 +11,7 @@ static const cli_option options[] = {
      .type = CLI_CHOICE,
      .choices = "ekfac|trak|kernel|replay|grad-dot|grad-cos|tracin|repsim",
      .initial = "ekfac",
-     .help = "how rows are scored"},
+     .help = "how rows are scored (texts: trak)"},
     {.name = "checkpoint",
      .type = CLI_LIST,
      .value = "PATH",
@@ -24,7 +24,7 @@ static const cli_option options[] = {
      .initial = "5",
      .low = 1,
      .high = 1000,
-     .help = "models that scores are averaged over"},
+     .help = "models that scores are averaged over (texts: 1)"},
     {.name = "centre",
      .type = CLI_CHOICE,
      .choices = "matched|full",
@@ -41,6 +41,33 @@ static const cli_option options[] = {
      .help = "keep trak's features there, and stream from them",
      .more = "Memory then does not grow with rows and targets, and what is there need "
              "not be made again, as after a kill."},
+    {.name = "passage",
+     .type = CLI_LIST,
+     .value = "TEXT",
+     .help = "of a text: ask about this instead of test rows"},
+    {.name = "generate",
+     .type = CLI_INT,
+     .value = "N",
+     .initial = "0",
+     .shown = "none",
+     .low = 0,
+     .high = 1000000,
+     .help = "of a text: ask about N tokens that the model writes",
+     .more = "As 'assay generate' with --prompt, --temperature and --seed. The prompt is "
+             "read, not asked about."},
+    {.name = "prompt",
+     .type = CLI_TEXT,
+     .value = "TEXT",
+     .rare = true,
+     .help = "what they stand behind"},
+    {.name = "temperature",
+     .type = CLI_DOUBLE,
+     .value = "T",
+     .initial = "1",
+     .low = 0,
+     .high = 100,
+     .rare = true,
+     .help = "that they are drawn at"},
     CLI_OPTIONS_STUDY("passes over the rows"),
     CLI_OPTION_TOP,
     CLI_OPTIONS_METHODS(false, ""),
@@ -51,6 +78,18 @@ static const cli_option options[] = {
     CLI_OPTION_RESULT,
     CLI_OPTION_FORCE,
     {.type = CLI_NONE}};
+
+static void tell_windows(text *t, const char *title, json_view rows) {
+    json_view next = {0};
+    text_add(t, "  %s\n", title);
+    while (json_next(rows, &next, NULL)) {
+        text_add(t, "    %+9.3g  byte %-9.0f ",
+                 json_number(json_member(next, "score"), 0),
+                 json_number(json_member(next, "byte"), 0));
+        json_line(t, json_member(next, "text"), 48);
+        text_add(t, "\n");
+    }
+}
 
 static void tell_rows(text *t, const char *title, json_view rows) {
     json_view next = {0};
@@ -66,10 +105,24 @@ static void tell_rows(text *t, const char *title, json_view rows) {
     text_add(t, "\n");
 }
 
+static void tell_passage(text *t, json_view passage) {
+    text_add(t, "\"");
+    json_line(t, json_member(passage, "text"), 60);
+    text_add(t, "\", %.0f tokens, margin %.2f\n",
+             json_number(json_member(passage, "tokens"), 0),
+             json_number(json_member(passage, "margin"), 0));
+    tell_windows(t, "helpful:", json_member(passage, "helpful"));
+    tell_windows(t, "harmful:", json_member(passage, "harmful"));
+}
+
 static void tell(text *t, const char *json) {
     json_view next = {0}, targets = json_member(json_look(json), "targets");
     while (json_next(targets, &next, NULL)) {
         text id = {0}, class = {0};
+        if (json_has(json_member(next, "text"))) {
+            tell_passage(t, next);
+            continue;
+        }
         json_words(&id, json_member(next, "id"));
         json_words(&class, json_member(next, "class"));
         text_add(t, "%s, %s, margin %.2f\n", id.data ? id.data : "",
@@ -88,12 +141,16 @@ static assay_status run(cli_run *run) {
     char *json = NULL;
     CLI_TAKE_STUDY(o, a);
     CLI_TAKE_METHODS(o, a);
-    o.method = cli_text(a, "method");
-    o.models = (int)cli_int(a, "models");
+    o.method = cli_typed(a, "method") ? cli_text(a, "method") : NULL;
+    o.models = cli_typed(a, "models") ? (int)cli_int(a, "models") : 0;
     o.centre = cli_text(a, "centre");
     o.top = (int)cli_int(a, "top");
     o.checkpoints = cli_list(a, "checkpoint");
     o.keep = cli_text(a, "keep");
+    o.passages = cli_list(a, "passage");
+    o.generate = (int)cli_int(a, "generate");
+    o.prompt = cli_text(a, "prompt");
+    o.temperature = cli_real(a, "temperature");
     o.scores = cli_text(a, "scores");
     o.csv = cli_text(a, "csv");
     o.seed = (uint64_t)cli_int(a, "seed");
@@ -113,7 +170,11 @@ const assay_verb assay_verb_attribute = {
         "(--checkpoint), "
         "scores every row for every target by "
         "one method, and names the rows that raise (helpful) and lower (harmful) the "
-        "target's margin most. 'assay lds' measures how far such scores can be believed.",
+        "target's margin most. 'assay lds' measures how far such scores can be "
+        "believed.\n\n"
+        "Of a text (.txt, or a folder of them) the rows are windows as long as the "
+        "model's context, the targets passages: those of --passage, what the model "
+        "writes (--generate), or windows of the part that was held out.",
     .options = options,
     .positionals = {{"DATA", "a .beton file, or anything that 'assay pack' reads",
                      false}},
@@ -121,6 +182,8 @@ const assay_verb assay_verb_attribute = {
                   "five test rows"},
                  {"assay attribute photos.beton --checkpoint run/ --page why.html",
                   "by models of one's own, on a page"},
+                 {"assay attribute plays.txt --checkpoint run/ --generate 100",
+                  "where what a model writes comes from"},
                  {"assay attribute photos.beton --method trak --scores scores.npy --json",
                   "all scores, for a program"}},
     .result_to_file = true,

@@ -251,9 +251,28 @@ void token_list_free(token_list *l) {
     *l = (token_list){0};
 }
 
+size_t tokenizer_span(const tokenizer *t, const uint16_t *token, size_t n) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t one;
+        (void)tokenizer_bytes(t, token[i], &one);
+        bytes += one;
+    }
+    return bytes;
+}
+
 static assay_status room(token_list *l, size_t more) {
     return mem_grow(l->ctx, &l->token, l->count, &l->cap, l->count + more,
                     sizeof *l->token);
+}
+
+assay_status token_list_add(token_list *l, const uint16_t *token, size_t n) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(room(l, n));
+    memcpy(l->token + l->count, token, n * sizeof *token);
+    l->count += n;
+done:
+    return status;
 }
 
 /* The character's token; -1 if it has none. */

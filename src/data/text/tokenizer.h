@@ -49,6 +49,8 @@ int tokenizer_count(const tokenizer *t);
 const char *tokenizer_name(const tokenizer *t); /* of its kind */
 /* The bytes of a token (0 <= token < count), borrowed. */
 const uint8_t *tokenizer_bytes(const tokenizer *t, int token, size_t *n);
+/* How many bytes these tokens are. */
+size_t tokenizer_span(const tokenizer *t, const uint16_t *token, size_t n);
 
 /* Tokens of a text, in memory. */
 typedef struct token_list {
@@ -57,6 +59,10 @@ typedef struct token_list {
     size_t count, cap;
 } token_list;
 void token_list_free(token_list *l); /* accepts a zeroed one */
+/* Appends; a list begins with its context and nothing else. NOMEM */
+ASSAY_MUST_CHECK assay_status token_list_add(token_list *l,
+                                             const uint16_t *token,
+                                             size_t n);
 /* Appends. FORMAT names the place of a character that the vocabulary has not. */
 ASSAY_MUST_CHECK assay_status tokenizer_encode(const tokenizer *t,
                                                token_list *out,
