@@ -530,6 +530,24 @@ class Data(Packed):
         told("--model=mlp", "--models=1", "--epochs=2", "--batch=20", "--method=trak", "--keep", self.dir / "fresh")
         self.assertIn("keeps no features", self.refused(3, *call, "--method=ekfac", "--keep", keep).err)
 
+    def test_mislabels(self):
+        data, table = self.squares(), self.dir / "all.csv"
+        call = ("mislabels", data, "--models=3", "--epochs=4", "--model=mlp", "--flip=10", "--top=5",
+                "--method=probability,self-influence:grad-dot")
+        told = json.loads(self.good(*call, "--csv", table, "--json").out)
+        self.assertEqual((told["planted"], len(told["named"]), told["members"]), (20, 5, 3))
+        self.assertGreater(told["methods"][0]["auroc"], 0.9)
+        lines = [line.split(",") for line in table.read_text().splitlines()]
+        self.assertEqual((len(lines), sum(int(line[3]) for line in lines[1:])), (201, 20))
+        first = next(line for line in lines[1:] if line[3] == "0")
+        self.assertEqual(int(first[0]), told["named"][0]["row"])
+        self.assertAlmostEqual(float(first[4]), told["named"][0]["score"], places=6)
+        said = self.good(*call).out
+        self.assertIn("precision", said)
+        self.assertIn(f"({told['named'][0]['id']})", said)
+        self.assertIn("self-influence", self.refused(2, *call[:2], "--method=guess").err)
+        self.assertIn("grad-dot", self.refused(2, *call[:2], "--method=harm:replay").err)
+
     def test_lds(self):
         data = self.squares()
         keep = self.dir / "truth"

@@ -7,6 +7,7 @@
 #include <assay/base.h>
 #include <assay/bench.h>
 #include <assay/data.h>
+#include <assay/detect.h>
 #include <assay/doctor.h>
 #include <assay/file.h>
 #include <assay/fleet.h>

@@ -19,9 +19,7 @@ static const double self_share = 0.01;
 
 /* Draws of one seed that must not meet: the epoch word of RNG_PLANT and RNG_SELFTEST. */
 enum {
-    DRAW_LABEL_ROWS,
-    DRAW_LABEL_CLASS,
-    DRAW_COPY_ROWS,
+    DRAW_COPY_ROWS = 2, /* behind those of detect_flip_labels */
     DRAW_COPY_NOISE,
     DRAW_SHIFT_ROWS,
     DRAW_SHIFT
@@ -67,21 +65,19 @@ done:
 }
 
 /* Flips the labels of `count` training rows that carry no flag yet. */
-static void flip_labels(
+static assay_status flip_labels(
     audit_run *r, uint64_t count, uint32_t stream, int32_t *labels, uint8_t *flag) {
+    assay_status status = ASSAY_OK;
     uint64_t n = r->a->train_rows;
-    rng_perm perm = rng_perm_make(n, r->a->seed, stream, DRAW_LABEL_ROWS);
-    uint64_t made = 0;
-    for (uint64_t i = 0; i < n && made < count; i++) {
-        uint64_t row = rng_perm_at(&perm, i);
-        if (r->planted_label[row] || r->self_label[row] || !r->active[row])
-            continue;
-        rng g = rng_at(r->a->seed, stream, DRAW_LABEL_CLASS, row);
-        int shift = 1 + (int)rng_below(&g, (uint64_t)r->a->classes - 1);
-        labels[row] = (labels[row] + shift) % r->a->classes;
-        flag[row] = 1;
-        made++;
-    }
+    uint8_t *leave = NULL;
+    ASSAY_TRY(mem_new(r->ctx, &leave, n, 1));
+    for (uint64_t i = 0; i < n; i++)
+        leave[i] = r->planted_label[i] || r->self_label[i] || !r->active[i];
+    (void)detect_flip_labels(labels, flag, leave, n, r->a->classes, count, r->a->seed,
+                             stream);
+done:
+    mem_free(r->ctx, leave);
+    return status;
 }
 
 static uint64_t
@@ -134,7 +130,7 @@ assay_status plant_rows(audit_run *r) {
     for (int i = 0; i < r->n_plant; i++) {
         const audit_planting *p = &r->plant[i];
         if (strcmp(p->kind, "labels") == 0)
-            flip_labels(r, p->count, RNG_PLANT, r->labels, r->planted_label);
+            ASSAY_TRY(flip_labels(r, p->count, RNG_PLANT, r->labels, r->planted_label));
         else
             append_copies(r, p->first, p->count, RNG_PLANT,
                           strcmp(p->kind, "copies") == 0 ? DRAW_COPY_ROWS
@@ -145,7 +141,7 @@ assay_status plant_rows(audit_run *r) {
     if (!r->opt.no_self_test && a->label_check) {
         uint64_t flips = (uint64_t)llround(self_share * (double)n);
         flips = flips > SELF_MOST ? SELF_MOST : flips;
-        flip_labels(r, flips, RNG_SELFTEST, r->trained_labels, r->self_label);
+        ASSAY_TRY(flip_labels(r, flips, RNG_SELFTEST, r->trained_labels, r->self_label));
         for (uint64_t i = 0; i < n; i++)
             a->self_labels += r->self_label[i];
     }

@@ -83,6 +83,19 @@ ASSAY_MUST_CHECK assay_status detect_label_count(const detect_input *in,
                                                  double *count,
                                                  float *cut);
 
+/** Gives `count` rows the label of another class, drawn evenly among the rest.
+ *  @param labels  [rows], changed   @param flag  [rows], set where they are
+ *  @param leave  [rows]: rows that keep theirs; NULL: none
+ *  @param stream  of base/rng.h   @return how many, fewer where rows run out */
+uint64_t detect_flip_labels(int32_t *labels,
+                            uint8_t *flag,
+                            const uint8_t *leave,
+                            uint64_t rows,
+                            int classes,
+                            uint64_t count,
+                            uint64_t seed,
+                            uint32_t stream);
+
 /* ---- copies ---- */
 
 /* What 0 stands for below. */
@@ -122,6 +135,16 @@ ASSAY_MUST_CHECK assay_status detect_neighbours(const detect_input *in,
 /** Area under the ROC curve of scores against 0/1 truth, ties counted half; NaN unless
  * both kinds are there. @cost n times the rarer kind; allocates nothing */
 double detect_auroc(const float *scores, const uint8_t *truth, size_t n);
+
+/** Bounds of the area's 95 % interval, by drawing rows again so many times; NaN where
+ * detect_auroc is, or without rounds. @errors NOMEM @cost n log n + rounds n */
+ASSAY_MUST_CHECK assay_status detect_auroc_interval(double interval[2],
+                                                    assay_ctx *ctx,
+                                                    const float *scores,
+                                                    const uint8_t *truth,
+                                                    size_t n,
+                                                    int rounds,
+                                                    uint64_t seed);
 
 /** Share of truth among the `count` top-ranked (ties by row); NaN for a count of 0.
  *  @cost 32 n; allocates nothing */

@@ -189,6 +189,70 @@ static void test_measures(void **state) {
     assert_true(detect_precision_at(score, truth, M, 2 * M) == 0);
 }
 
+/* The interval is about as wide as DeLong et al. 1988 have it. */
+static void test_interval(void **state) {
+    (void)state;
+    enum { M = 2000 };
+    float score[M];
+    uint8_t truth[M];
+    double part[M], mean[2] = {0}, square[2] = {0}, count[2] = {0}, interval[2];
+    assay_ctx *ctx = test_ctx(1);
+    rng r = rng_at(33, RNG_TEST, 0, 0);
+    for (size_t i = 0; i < M; i++) {
+        truth[i] = rng_below(&r, 10) == 0;
+        score[i] = (float)(rng_normal(&r) + 1.5 * truth[i]);
+    }
+    for (size_t i = 0; i < M; i++)
+        count[truth[i]]++;
+    for (size_t i = 0; i < M; i++) {
+        part[i] = 0;
+        for (size_t j = 0; j < M; j++)
+            part[i] += truth[i] != truth[j] &&
+                       (truth[i] ? score[i] > score[j] : score[i] < score[j]);
+        part[i] /= count[!truth[i]];
+        mean[truth[i]] += part[i] / count[truth[i]];
+    }
+    for (size_t i = 0; i < M; i++)
+        square[truth[i]] += (part[i] - mean[truth[i]]) * (part[i] - mean[truth[i]]);
+    double width = 2 * 1.96 *
+                   sqrt(square[0] / (count[0] * (count[0] - 1)) +
+                        square[1] / (count[1] * (count[1] - 1)));
+    double area = detect_auroc(score, truth, M);
+    assert_ok(detect_auroc_interval(interval, ctx, score, truth, M, 1000, 0));
+    assert_true(interval[0] < area && area < interval[1]);
+    assert_true(fabs(interval[1] - interval[0] - width) < .15 * width);
+    assert_ok(detect_auroc_interval(interval, ctx, score, truth, M, 0, 0));
+    assert_true(isnan(interval[0]) && isnan(interval[1]));
+    memset(truth, 0, sizeof truth);
+    assert_ok(detect_auroc_interval(interval, ctx, score, truth, M, 10, 0));
+    assert_true(isnan(interval[0]) && isnan(interval[1]));
+    assay_ctx_destroy(ctx);
+}
+
+static void test_flips(void **state) {
+    (void)state;
+    enum { M = 300, WAYS = 3 };
+    int32_t labels[M];
+    uint8_t flag[M] = {0}, leave[M];
+    size_t changed = 0, to[WAYS] = {0};
+    for (size_t i = 0; i < M; i++) {
+        labels[i] = 1;
+        leave[i] = i % 3 == 0;
+    }
+    assert_int_equal(detect_flip_labels(labels, flag, leave, M, WAYS, 150, 7, RNG_TEST),
+                     150);
+    for (size_t i = 0; i < M; i++) {
+        assert_int_equal(labels[i] != 1, flag[i]);
+        assert_false(flag[i] && leave[i]);
+        changed += flag[i];
+        to[labels[i]]++;
+    }
+    assert_int_equal(changed, 150);
+    assert_true(to[0] > 50 && to[2] > 50);
+    assert_int_equal(detect_flip_labels(labels, flag, leave, M, WAYS, M, 8, RNG_TEST),
+                     200);
+}
+
 static void test_registry(void **state) {
     (void)state;
     assert_true(detect_count() >= 3);
@@ -207,7 +271,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores),   cmocka_unit_test(test_filter),
         cmocka_unit_test(test_count),    cmocka_unit_test(test_measures),
-        cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_registry), cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_flips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
