@@ -2,7 +2,7 @@
 #ifndef ASSAY_ATTRIBUTE_H
 #define ASSAY_ATTRIBUTE_H
 
-#include <assay/base.h>
+#include <assay/tensor.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -182,6 +182,11 @@ typedef struct assay_score_options {
     const char *csv; /**< where what is named goes as a table; NULL: nowhere */
     uint64_t memory; /**< bytes for transformed targets: more of them go through in
                           blocks, each of which costs the kernels again; 0: 512 MiB */
+    const assay_tensor *const *feature_arrays; /**< instead of files, arrays in memory,
+                                                    row-major without gaps, borrowed; not
+                                                    copied; all three end with NULL */
+    const assay_tensor *const *target_arrays;
+    const assay_tensor *const *weight_arrays; /**< NULL: 1 */
 } assay_score_options;
 #define ASSAY_SCORE_OPTIONS_INIT                                                         \
     { .struct_size = sizeof(assay_score_options), .ridge = 1 }
@@ -191,8 +196,8 @@ typedef struct assay_score_options {
  *  rows of each target; files appear whole or not at all.
  *  @param json  NUL-terminated, take; release with assay_string_free
  *  @errors INVALID, NOTFOUND, FORMAT (not an array; a store that is not complete), SHAPE,
- *  DTYPE, NUMERIC (not finite, with file and row; singular without a ridge), NOMEM,
- * NOSPC, CANCELLED
+ *  DTYPE, NUMERIC (not finite, with file or array, and row; singular without a ridge),
+ * NOMEM, NOSPC, CANCELLED
  *  @threads uses the context's; but for times the result does not depend on how many
  *  @cost 2 rows dim (dim + targets) for each model, dim^3 / 3; memory 16 dim^2 bytes, the
  *  transformed targets and 1,024 rows, beside files that are mapped */

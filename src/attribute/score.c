@@ -35,16 +35,18 @@ static assay_status check(scoring *s, const assay_score_options *options) {
     if (!(o->ridge >= 0) || isinf(o->ridge) || o->top < 1 || o->top > MOST_TOP)
         ASSAY_FAIL(ASSAY_E_INVALID, "ridge %g, %d strongest rows are out of range",
                    o->ridge, o->top);
-    if (!o->traker == !o->features || (o->traker && !o->experiment)) {
+    int ways = (o->traker != NULL) + (o->features != NULL) + (o->feature_arrays != NULL);
+    if (ways != 1 || (o->traker && !o->experiment)) {
         (void)err_set(ASSAY_E_INVALID, "whose features?");
-        err_help("give files of rows' and of targets' features, or a TRAKer's save_dir "
-                 "with the experiment's name");
+        err_help("give files, or arrays, of rows' and of targets' features, or a "
+                 "TRAKer's save_dir with the experiment's name");
         return ASSAY_E_INVALID;
     }
 done:
     return status;
 }
 
+/* All lists end with NULL. */
 static size_t count(const char *const *list) {
     size_t n = 0;
     while (list && list[n])
@@ -52,27 +54,51 @@ static size_t count(const char *const *list) {
     return n;
 }
 
-static assay_status open_features(scoring *s) {
+static size_t count_arrays(const assay_tensor *const *list) {
+    size_t n = 0;
+    while (list && list[n])
+        n++;
+    return n;
+}
+
+static assay_status check_counts(size_t rows, size_t targets, size_t weights) {
+    if (rows > 0 && targets == rows && (!weights || weights == rows))
+        return ASSAY_OK;
+    (void)err_set(ASSAY_E_INVALID,
+                  "features of %zu models, targets of %zu, weights of %zu", rows, targets,
+                  weights);
+    err_help("give one of each for each model; weights may be left out");
+    return ASSAY_E_INVALID;
+}
+
+static assay_status add_files(scoring *s) {
     assay_status status = ASSAY_OK;
     const assay_score_options *o = &s->o;
     size_t n = count(o->features), weights = count(o->weights);
-    s->g.ctx = s->ctx;
-    if (o->traker) {
-        ASSAY_TRY(given_add_traker(&s->g, o->traker, o->experiment));
-        return ASSAY_OK;
-    }
-    if (n == 0 || count(o->targets) != n || (weights && weights != n)) {
-        (void)err_set(ASSAY_E_INVALID,
-                      "%zu files of rows, %zu of targets, %zu of weights", n,
-                      count(o->targets), weights);
-        err_help("give one of each for each model; weights may be left out");
-        return ASSAY_E_INVALID;
-    }
+    ASSAY_TRY(check_counts(n, count(o->targets), weights));
     for (size_t m = 0; m < n; m++)
         ASSAY_TRY(given_add(&s->g, o->features[m], o->targets[m],
                             weights ? o->weights[m] : NULL));
 done:
     return status;
+}
+
+static assay_status add_arrays(scoring *s) {
+    assay_status status = ASSAY_OK;
+    const assay_score_options *o = &s->o;
+    size_t n = count_arrays(o->feature_arrays), weights = count_arrays(o->weight_arrays);
+    ASSAY_TRY(check_counts(n, count_arrays(o->target_arrays), weights));
+    for (size_t m = 0; m < n; m++)
+        ASSAY_TRY(given_add_arrays(&s->g, o->feature_arrays[m], o->target_arrays[m],
+                                   weights ? o->weight_arrays[m] : NULL));
+done:
+    return status;
+}
+
+static assay_status open_features(scoring *s) {
+    if (s->o.traker)
+        return given_add_traker(&s->g, s->o.traker, s->o.experiment);
+    return s->o.features ? add_files(s) : add_arrays(s);
 }
 
 /* ---- the document ---- */

@@ -5,6 +5,7 @@
 #include "base/pool.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static assay_status not_this(const char *path, const char *fmt, size_t a, size_t b) {
@@ -13,15 +14,12 @@ static assay_status not_this(const char *path, const char *fmt, size_t a, size_t
     return ASSAY_E_SHAPE;
 }
 
-static assay_status
-open_part(given *g, given_member *m, given_part part, const char *path) {
-    assay_status status = ASSAY_OK;
-    npy_array *a = &m->array[part];
-    ASSAY_TRY(mem_strdup(g->ctx, &m->path[part], path));
-    ASSAY_TRY_AT(npy_open(a, g->ctx, path, false), "%s", path);
+static assay_status check_part(const npy_array *a, given_part part, const char *path) {
     if (a->dtype != ASSAY_F16 && a->dtype != ASSAY_F32 && a->dtype != ASSAY_F64) {
-        (void)err_set(ASSAY_E_DTYPE, "features are floats, of 2, 4 or 8 bytes");
+        (void)err_set(ASSAY_E_DTYPE, "features are floats, of 2, 4 or 8 bytes, not %s",
+                      assay_dtype_name(a->dtype));
         err_where("%s", path);
+        err_help("store them as float32");
         return ASSAY_E_DTYPE;
     }
     bool column = part == GIVEN_WEIGHT && a->ndim == 2 && a->dim[1] == 1;
@@ -35,6 +33,41 @@ open_part(given *g, given_member *m, given_part part, const char *path) {
     if (a->dim[0] == 0 || (a->ndim > 1 && a->dim[1] == 0))
         return not_this(path, "the array is empty: %zu by %zu", (size_t)a->dim[0],
                         a->ndim > 1 ? (size_t)a->dim[1] : 1);
+    return ASSAY_OK;
+}
+
+static assay_status
+open_part(given *g, given_member *m, given_part part, const char *path) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(mem_strdup(g->ctx, &m->path[part], path));
+    ASSAY_TRY_AT(npy_open(&m->array[part], g->ctx, path, false), "%s", path);
+    ASSAY_TRY(check_part(&m->array[part], part, path));
+done:
+    return status;
+}
+
+/* An array in memory, as if it had been mapped; nothing is behind the map. */
+static assay_status
+look_part(given *g, given_member *m, given_part part, const assay_tensor *t) {
+    static const char *const say[] = {"features", "targets", "weights"};
+    assay_status status = ASSAY_OK;
+    npy_array *a = &m->array[part];
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s of model %zu", say[part], g->members);
+    ASSAY_TRY(mem_strdup(g->ctx, &m->path[part], name));
+    a->dtype = assay_tensor_dtype(t);
+    a->ndim = assay_tensor_ndim(t);
+    for (int i = 0; i < a->ndim; i++)
+        a->dim[i] = assay_tensor_dims(t)[i];
+    a->data = assay_tensor_data(t);
+    a->bytes = (size_t)assay_tensor_count(t) * assay_dtype_size(a->dtype);
+    ASSAY_TRY(check_part(a, part, name));
+    if (!assay_tensor_is_dense(t, ASSAY_ROW_MAJOR)) {
+        (void)err_set(ASSAY_E_INVALID, "the array's elements do not follow each other");
+        err_where("%s", name);
+        err_help("copy it to one that is row-major and without gaps");
+        return ASSAY_E_INVALID;
+    }
 done:
     return status;
 }
@@ -65,26 +98,27 @@ static assay_status check(const given *g, const given_member *m) {
 
 static void member_free(given *g, given_member *m) {
     for (int p = 0; p < GIVEN_PARTS; p++) {
-        if (m->path[p])
+        if (m->array[p].map.data)
             npy_close(&m->array[p]);
         mem_free(g->ctx, m->path[p]);
     }
     *m = (given_member){0};
 }
 
-assay_status
-given_add(given *g, const char *rows, const char *targets, const char *weight) {
+/* Room for one more, which counts once it is checked. */
+static assay_status begin(given *g, given_member **out) {
     assay_status status = ASSAY_OK;
-    const char *path[] = {rows, targets, weight};
     ASSAY_TRY(mem_grow(g->ctx, &g->member, g->members, &g->room, g->members + 1,
                        sizeof *g->member));
-    given_member *m = &g->member[g->members];
-    *m = (given_member){0};
-    for (int p = 0; p < GIVEN_PARTS && status == ASSAY_OK; p++) {
-        m->array[p].map.fd = -1;
-        if (path[p])
-            status = open_part(g, m, (given_part)p, path[p]);
-    }
+    *out = &g->member[g->members];
+    **out = (given_member){0};
+    for (int p = 0; p < GIVEN_PARTS; p++)
+        (*out)->array[p].map.fd = -1;
+done:
+    return status;
+}
+
+static assay_status end(given *g, given_member *m, assay_status status) {
     if (status == ASSAY_OK)
         status = check(g, m);
     if (status != ASSAY_OK) {
@@ -95,8 +129,35 @@ given_add(given *g, const char *rows, const char *targets, const char *weight) {
     g->dim = (size_t)m->array[GIVEN_ROWS].dim[1];
     g->targets = (size_t)m->array[GIVEN_TARGETS].dim[0];
     g->members++;
-done:
-    return status;
+    return ASSAY_OK;
+}
+
+assay_status
+given_add(given *g, const char *rows, const char *targets, const char *weight) {
+    const char *path[] = {rows, targets, weight};
+    given_member *m;
+    assay_status status = begin(g, &m);
+    if (status != ASSAY_OK)
+        return status;
+    for (int p = 0; p < GIVEN_PARTS && status == ASSAY_OK; p++)
+        if (path[p])
+            status = open_part(g, m, (given_part)p, path[p]);
+    return end(g, m, status);
+}
+
+assay_status given_add_arrays(given *g,
+                              const assay_tensor *rows,
+                              const assay_tensor *targets,
+                              const assay_tensor *weight) {
+    const assay_tensor *array[] = {rows, targets, weight};
+    given_member *m;
+    assay_status status = begin(g, &m);
+    if (status != ASSAY_OK)
+        return status;
+    for (int p = 0; p < GIVEN_PARTS && status == ASSAY_OK; p++)
+        if (array[p])
+            status = look_part(g, m, (given_part)p, array[p]);
+    return end(g, m, status);
 }
 
 void given_free(given *g) {
@@ -115,13 +176,21 @@ typedef struct read_job {
     float *out;
 } read_job;
 
+/* Arrays in memory may lie at any address. */
 static void convert(float *out, const npy_array *a, size_t at, size_t n) {
+    const uint8_t *from = a->data + at * assay_dtype_size(a->dtype);
     if (a->dtype == ASSAY_F32)
-        memcpy(out, (const float *)(const void *)a->data + at, n * sizeof *out);
-    for (size_t i = 0; a->dtype == ASSAY_F16 && i < n; i++)
-        out[i] = ten_from_f16(((const uint16_t *)(const void *)a->data)[at + i]);
-    for (size_t i = 0; a->dtype == ASSAY_F64 && i < n; i++)
-        out[i] = (float)((const double *)(const void *)a->data)[at + i];
+        memcpy(out, from, n * sizeof *out);
+    for (size_t i = 0; a->dtype == ASSAY_F16 && i < n; i++) {
+        uint16_t half;
+        memcpy(&half, from + i * sizeof half, sizeof half);
+        out[i] = ten_from_f16(half);
+    }
+    for (size_t i = 0; a->dtype == ASSAY_F64 && i < n; i++) {
+        double wide;
+        memcpy(&wide, from + i * sizeof wide, sizeof wide);
+        out[i] = (float)wide;
+    }
 }
 
 static assay_status read_rows(void *arg, int worker, size_t begin, size_t end) {
@@ -147,7 +216,8 @@ assay_status given_read(
     assay_status status = assay_parallel_for(g->ctx, n, 64, read_rows, &job);
     size_t row = m->array[part].bytes / (size_t)m->array[part].dim[0];
     const os_map *map = &m->array[part].map;
-    os_map_forget((os_map *)(uintptr_t)map,
-                  (size_t)(m->array[part].data - map->data) + first * row, n * row);
+    if (map->data) /* else nobody's file */
+        os_map_forget((os_map *)(uintptr_t)map,
+                      (size_t)(m->array[part].data - map->data) + first * row, n * row);
     return status;
 }

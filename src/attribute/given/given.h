@@ -1,5 +1,5 @@
 /* Features that were made elsewhere: gradients of rows and targets, projected, of one or
- * several models, as .npy files. */
+ * several models, as .npy files or as arrays in memory. */
 #ifndef ATTRIBUTE_GIVEN_H
 #define ATTRIBUTE_GIVEN_H
 
@@ -15,7 +15,7 @@ typedef enum given_part {
 typedef struct given_member {
     npy_array array[GIVEN_PARTS]; /* [rows, dim], [targets, dim], [rows]; no data in the
                                      last: all 1 */
-    char *path[GIVEN_PARTS];
+    char *path[GIVEN_PARTS];      /* or what an array in memory is called */
 } given_member;
 
 typedef struct given {
@@ -31,6 +31,11 @@ ASSAY_MUST_CHECK assay_status given_add(given *g,
                                         const char *rows,
                                         const char *targets,
                                         const char *weight);
+/* The same of arrays in memory, which outlive `g`. INVALID: with gaps. */
+ASSAY_MUST_CHECK assay_status given_add_arrays(given *g,
+                                               const assay_tensor *rows,
+                                               const assay_tensor *targets,
+                                               const assay_tensor *weight);
 /* What TRAK's authors' library (MadryLab/trak 0.3.2, MmapSaver) left in its save_dir: the
  * gradients of all models, those of an experiment's targets, and q. FORMAT when a model's
  * rows are not all there. */

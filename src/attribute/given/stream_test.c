@@ -123,6 +123,44 @@ static void streamed_is_in_memory(void **state) {
         }
 }
 
+/* Arrays in memory are scored like files of them; gaps are refused. */
+static void arrays_are_files(void **state) {
+    (void)state;
+    static fixture f;
+    static att_top want[TARGETS * 2 * TOP], got[TARGETS * 2 * TOP];
+    const int64_t rows[] = {ROWS, DIM}, targets[] = {TARGETS, DIM}, weights[] = {ROWS};
+    const int64_t gaps[] = {2 * DIM, 1}, few[] = {ROWS / 2, DIM};
+    const stream_options o = {.ridge = .5, .top = TOP};
+    setup(&f, 2);
+    given files = {.ctx = f.ctx}, arrays = {.ctx = f.ctx};
+    add_all(&files, &f);
+    assert_ok(stream_scores(want, &files, &o));
+    given_free(&files);
+    assay_tensor *part[MEMBERS][3], *wide;
+    for (size_t m = 0; m < MEMBERS; m++) {
+        float *phi = f.phi[m];
+        assert_ok(assay_tensor_wrap(&part[m][0], f.ctx, phi, ASSAY_F32, 2, rows, NULL));
+        assert_ok(assay_tensor_wrap(&part[m][1], f.ctx, phi + ROWS * DIM, ASSAY_F32, 2,
+                                    targets, NULL));
+        assert_ok(
+            assay_tensor_wrap(&part[m][2], f.ctx, f.q[m], ASSAY_F32, 1, weights, NULL));
+        assert_ok(given_add_arrays(&arrays, part[m][0], part[m][1], part[m][2]));
+    }
+    assert_ok(stream_scores(got, &arrays, &o));
+    assert_memory_equal(want, got, sizeof want);
+    assert_ok(assay_tensor_wrap(&wide, f.ctx, f.phi[0], ASSAY_F32, 2, few, gaps));
+    assert_fails(ASSAY_E_INVALID, given_add_arrays(&arrays, wide, part[0][1], NULL));
+    assert_string_equal(assay_last_error()->where, "features of model 2");
+    assert_fails(ASSAY_E_SHAPE,
+                 given_add_arrays(&arrays, part[0][0], part[0][1], part[0][1]));
+    given_free(&arrays);
+    assay_tensor_unref(wide);
+    for (size_t m = 0; m < MEMBERS; m++)
+        for (int p = 0; p < 3; p++)
+            assay_tensor_unref(part[m][p]);
+    teardown(&f);
+}
+
 static void bad_files_are_refused(void **state) {
     (void)state;
     static fixture f;
@@ -158,6 +196,7 @@ static void bad_files_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streamed_is_in_memory),
+        cmocka_unit_test(arrays_are_files),
         cmocka_unit_test(bad_files_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

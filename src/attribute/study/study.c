@@ -132,6 +132,7 @@ assay_status att_subsets_draw(att_subsets *out,
     ASSAY_TRY(mem_new(s->ctx, &out->row, count * size, sizeof *out->row));
     ASSAY_TRY(mem_new(s->ctx, &out->holds, count * s->n_rows, 1));
     for (size_t j = 0; j < count; j++) {
+        ASSAY_TRY(ctx_check(s->ctx)); /* millions of them take a while */
         rng_perm order = rng_perm_make(s->n_rows, seed, stream, (uint32_t)j);
         uint8_t *holds = out->holds + j * s->n_rows;
         uint32_t *row = out->row + j * size;
