@@ -8,6 +8,8 @@ from ._assay import (Array, Batch, Cancelled, Context, DiskFull, DTypeError, Err
                      InternalError, InvalidArgument, NotFound, NumericError, OutOfMemory, ReadError,
                      ShapeError, Unsupported, VersionError)
 from ._assay import version as __version__
+from ._attribution import (Attribution, attribute, attribution_methods, bench_attribute,
+                           counterfactual, datamodels, lds, mislabels, mislabels_methods, score)
 from ._dataset import Dataset, Field
 from ._loader import Loader
 from ._model import Model, Value
@@ -17,9 +19,11 @@ from ._work import (Audit, append, audit, audit_plan, evaluate, export, export_o
 from ._writer import Writer
 
 __all__ = [
-    "Array", "Audit", "Batch", "Cancelled", "Context", "DTypeError", "Dataset", "DiskFull", "Error",
-    "Field", "FormatError", "InternalError", "InvalidArgument", "Loader", "Model", "NotFound",
-    "NumericError", "OutOfMemory", "ReadError", "ShapeError", "Unsupported", "Value", "VersionError",
-    "Writer", "__version__", "append", "audit", "audit_plan", "evaluate", "export", "export_onnx",
-    "importers", "index", "info", "isa", "merge", "pack", "peak_bytes", "pipeline", "select",
-    "settings", "split", "train", "transforms", "verify", "why", "zoo"]
+    "Array", "Attribution", "Audit", "Batch", "Cancelled", "Context", "DTypeError", "Dataset",
+    "DiskFull", "Error", "Field", "FormatError", "InternalError", "InvalidArgument", "Loader",
+    "Model", "NotFound", "NumericError", "OutOfMemory", "ReadError", "ShapeError", "Unsupported",
+    "Value", "VersionError", "Writer", "__version__", "append", "attribute", "attribution_methods",
+    "audit", "audit_plan", "bench_attribute", "counterfactual", "datamodels", "evaluate", "export",
+    "export_onnx", "importers", "index", "info", "isa", "lds", "merge", "mislabels",
+    "mislabels_methods", "pack", "peak_bytes", "pipeline", "score", "select", "settings", "split",
+    "train", "transforms", "verify", "why", "zoo"]

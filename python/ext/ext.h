@@ -8,8 +8,11 @@
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
+#include <assay/attribute.h>
 #include <assay/audit.h>
+#include <assay/bench.h>
 #include <assay/data.h>
+#include <assay/detect.h>
 #include <assay/file.h>
 #include <assay/load.h>
 #include <assay/model.h>
@@ -159,6 +162,12 @@ int writer_make(PyObject *module, ext_state *state);
 int reader_make(PyObject *module, ext_state *state);
 int model_make(PyObject *module, ext_state *state);
 extern PyMethodDef jobs_methods[];
+/* {name: what is said of it} of a list of the library's. */
+PyObject *names_of(size_t n, const char *(*name)(size_t), const char *(*say)(size_t));
+
+/* ---- attribution.c ---- */
+
+extern PyMethodDef attribution_methods[];
 
 /* Makes a type of the module's and puts it there. NULL with an exception. */
 PyTypeObject *type_make(PyObject *module, PyType_Spec *spec);

@@ -502,8 +502,7 @@ static PyObject *job_why(PyObject *module, PyObject *args) {
 
 /* ---- lists ---- */
 
-static PyObject *
-names_of(size_t n, const char *(*name)(size_t), const char *(*say)(size_t)) {
+PyObject *names_of(size_t n, const char *(*name)(size_t), const char *(*say)(size_t)) {
     PyObject *out = PyDict_New();
     for (size_t i = 0; out && i < n; i++) {
         PyObject *text = PyUnicode_FromString(say(i));

@@ -42,6 +42,7 @@ PyMODINIT_FUNC PyInit__assay(void) {
         array_make(module, s) < 0 || batch_make(module, s) < 0 ||
         loader_make(module, s) < 0 || writer_make(module, s) < 0 ||
         reader_make(module, s) < 0 || model_make(module, s) < 0 ||
+        PyModule_AddFunctions(module, attribution_methods) < 0 ||
         PyModule_AddStringConstant(module, "version", assay_version()) < 0)
         Py_CLEAR(module);
     return module;
