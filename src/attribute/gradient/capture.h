@@ -40,6 +40,7 @@ typedef struct att_layers {
     int wides;
     att_wide wide[ATT_MOST_LAYERS];
     size_t wide_floats; /* of a row's wide gradient, all layers one behind the other */
+    size_t most_bytes;  /* of a block of wide gradients, where less than usual; 0: any */
     float *q;      /* [rows] 1 - p of the label: with the margin f, the loss is log(1 +
                       e^-f) and its derivative -q times the margin's */
     uint32_t *row; /* [rows] of the data */
@@ -66,6 +67,9 @@ ASSAY_MUST_CHECK assay_status att_capture_study(att_layers *out, const att_membe
 
 /** Batches that wide gradients are made in: rows of one. */
 size_t att_wide_batch(const att_layers *x);
+/** Rows of a block of wide gradients: whole batches, as many as fit, one at least.
+ *  @param bytes  that a block may have */
+size_t att_wide_block(const att_layers *x, size_t bytes);
 /** Floats of scratch that att_wide_make wants. */
 size_t att_wide_scratch(const att_layers *x);
 /** Wide gradients of a batch in one pass, layer by layer: layer l of row i lies at

@@ -10,6 +10,14 @@ size_t att_wide_batch(const att_layers *x) {
     return x->source->batch;
 }
 
+size_t att_wide_block(const att_layers *x, size_t bytes) {
+    size_t batch = att_wide_batch(x);
+    bytes = x->most_bytes && x->most_bytes < bytes ? x->most_bytes : bytes;
+    size_t fit = bytes / (x->wide_floats * sizeof(float)) / batch * batch;
+    fit = fit > batch ? fit : batch;
+    return fit < x->rows ? fit : x->rows;
+}
+
 /* Room of nn_factor_gradient, and one layer's gradient before its bias is sorted in. */
 size_t att_wide_scratch(const att_layers *x) {
     size_t room = 1, size = 1;

@@ -284,11 +284,39 @@ static void convolutions_by_hand(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* Scores made a block of rows and of targets at a time are those of one block. */
+static void blocks_give_the_same(void **state) {
+    (void)state;
+    enum { ROWS = 45, TARGETS = 27 };
+    static float one[ROWS * TARGETS], several[ROWS * TARGETS];
+    assay_ctx *ctx = test_ctx(2);
+    little *x = little_make(ctx, &little_conv, &recipe);
+    const att_member m = little_member(x);
+    att_layers layers;
+    ekfac e;
+    memset(one, 0, sizeof one);
+    memset(several, 0, sizeof several);
+    assert_ok(ekfac_make(&e, &m));
+    assert_ok(att_capture_study(&layers, &m));
+    assert_ok(ekfac_turn(&layers, &e));
+    assert_ok(ekfac_scores(one, &e, &layers, ROWS, TARGETS, .5));
+    layers.most_bytes = 1;
+    assert_int_equal(att_wide_block(&layers, SIZE_MAX), 20);
+    assert_ok(ekfac_scores(several, &e, &layers, ROWS, TARGETS, .5));
+    assert_memory_equal(one, several, sizeof one);
+    assert_true(one[0] != 0);
+    att_layers_free(&layers);
+    ekfac_free(&e);
+    little_free(x);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_example_is_exact),
         cmocka_unit_test(much_damping_is_grad_dot),
         cmocka_unit_test(convolutions_by_hand),
+        cmocka_unit_test(blocks_give_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

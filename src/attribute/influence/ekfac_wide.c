@@ -345,14 +345,6 @@ done:
     return status;
 }
 
-/* Rows of a block of gradients: whole batches. */
-static size_t block_rows(const att_layers *x) {
-    size_t batch = att_wide_batch(x);
-    size_t fit = BLOCK_BYTES / (x->wide_floats * sizeof(float)) / batch * batch;
-    fit = fit > batch ? fit : batch;
-    return fit < x->rows ? fit : x->rows;
-}
-
 /* One block of targets, divided by the eigenvalues, against all rows. */
 static assay_status block_scores(float *scores,
                                  turned_job *job,
@@ -363,7 +355,7 @@ static assay_status block_scores(float *scores,
                                  size_t targets) {
     assay_status status = ASSAY_OK;
     const att_layers *x = job->x;
-    size_t block = block_rows(x), count = t[1] - t[0];
+    size_t block = att_wide_block(x, BLOCK_BYTES), count = t[1] - t[0];
     float *part = NULL;
     ASSAY_TRY(mem_new(x->ctx, &part, block * count, sizeof *part));
     job->out = gradient;
@@ -393,7 +385,7 @@ assay_status ekfac_wide_scores(float *scores,
     float *target = NULL, *gradient = NULL;
     if (!x->wides)
         return ASSAY_OK;
-    size_t block = block_rows(x);
+    size_t block = att_wide_block(x, BLOCK_BYTES);
     ASSAY_TRY(mem_new(x->ctx, &job.worker, workers, sizeof *job.worker));
     ASSAY_TRY(mem_new(x->ctx, &target, block * x->wide_floats, sizeof *target));
     ASSAY_TRY(mem_new(x->ctx, &gradient, block * x->wide_floats, sizeof *gradient));

@@ -14,14 +14,6 @@
  */
 enum { ROW_BYTES = 3 << 28, COLUMN_BYTES = 1 << 26 };
 
-/* Rows of a block: whole batches, as many as fit. */
-static size_t block_rows(const att_layers *x, size_t bytes) {
-    size_t batch = att_wide_batch(x);
-    size_t fit = bytes / (x->wide_floats * sizeof(float)) / batch * batch;
-    fit = fit > batch ? fit : batch;
-    return fit < x->rows ? fit : x->rows;
-}
-
 static size_t block_end(size_t block, size_t from, size_t end) {
     return end - from < block ? end : from + block;
 }
@@ -54,7 +46,7 @@ wide_kernel(float *out, const att_layers *x, size_t rows, size_t first, size_t c
     float *left = NULL, *right = NULL;
     if (!x->wides)
         return ASSAY_OK;
-    size_t tall = block_rows(x, ROW_BYTES), narrow = block_rows(x, COLUMN_BYTES);
+    size_t tall = att_wide_block(x, ROW_BYTES), narrow = att_wide_block(x, COLUMN_BYTES);
     ASSAY_TRY(mem_new(x->ctx, &left, tall * floats, sizeof *left));
     ASSAY_TRY(mem_new(x->ctx, &right, narrow * floats, sizeof *right));
     for (size_t i[2] = {0}; i[0] < rows; i[0] = i[1]) {
@@ -82,7 +74,7 @@ static assay_status wide_diagonal(double *sum, const att_layers *x) {
     float *g = NULL;
     if (!x->wides)
         return ASSAY_OK;
-    size_t block = block_rows(x, COLUMN_BYTES);
+    size_t block = att_wide_block(x, COLUMN_BYTES);
     ASSAY_TRY(mem_new(x->ctx, &g, block * floats, sizeof *g));
     for (size_t i = 0, end; i < x->rows; i = end) {
         end = block_end(block, i, x->rows);

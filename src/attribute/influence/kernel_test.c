@@ -85,6 +85,54 @@ static void and_of_convolutions(void **state) {
     kernel_of(&little_conv, 1, 2);
 }
 
+/* Rows and columns in several blocks, of which some are held as both and some are not:
+ * the dense Gram matrix again, and the bits of one block. */
+static void blocks_give_the_same(void **state) {
+    (void)state;
+    assay_ctx *ctx = test_ctx(2);
+    little *x = little_make(ctx, &little_conv, &recipe);
+    const att_member m = little_member(x);
+    size_t floats = nn_graph_param_floats(x->model.graph), rows = x->toy->n;
+    /* rows, first, columns: all; from within a block on; across blocks; behind the rows
+     */
+    const size_t parts[][3] = {
+        {rows, 0, rows}, {rows, 5, 33}, {47, 27, 41}, {31, 50, 22}};
+    float *g = gradients(x), *whole = calloc(rows * rows, sizeof *whole);
+    float *k = calloc(rows * rows, sizeof *k);
+    float *diagonal = calloc(2 * rows, sizeof *diagonal);
+    att_layers layers;
+    assert_ok(att_capture_study(&layers, &m));
+    size_t each = layers.wide_floats * sizeof(float);
+    assert_ok(att_kernel(whole, &layers, rows, 0, rows));
+    assert_ok(att_kernel_diagonal(diagonal, &layers));
+    for (size_t most = 1; most <= 41 * each; most += 40 * each) { /* 20 rows and 40 */
+        layers.most_bytes = most;
+        assert_int_equal(att_wide_block(&layers, SIZE_MAX), most == 1 ? 20 : 40);
+        for (size_t part = 0; part < 4; part++) {
+            size_t n = parts[part][0], first = parts[part][1], columns = parts[part][2];
+            assert_ok(att_kernel(k, &layers, n, first, columns));
+            for (size_t i = 0; i < n; i++)
+                for (size_t j = 0; j < columns; j++) {
+                    float got = k[i * columns + j];
+                    double want = dot(g + i * floats, g + (first + j) * floats, floats);
+                    double scale =
+                        sqrt((double)diagonal[i] * (double)diagonal[first + j]);
+                    assert_true(fabs((double)got - want) < 1e-5 * scale);
+                    assert_true(got == whole[i * rows + first + j]);
+                }
+        }
+        assert_ok(att_kernel_diagonal(diagonal + rows, &layers));
+        assert_memory_equal(diagonal, diagonal + rows, rows * sizeof *diagonal);
+    }
+    att_layers_free(&layers);
+    free(diagonal);
+    free(whole);
+    free(k);
+    free(g);
+    little_free(x);
+    assay_ctx_destroy(ctx);
+}
+
 /* What a conv's and the other layers' parts look like in the engine's own order. */
 static void wide_gradients_are_the_engines(void **state) {
     (void)state;
@@ -230,6 +278,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernel_is_of_gradients),
         cmocka_unit_test(and_of_convolutions),
+        cmocka_unit_test(blocks_give_the_same),
         cmocka_unit_test(wide_gradients_are_the_engines),
         cmocka_unit_test(gauss_newton_at_the_logits),
         cmocka_unit_test(dual_equals_primal),
