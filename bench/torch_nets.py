@@ -224,7 +224,7 @@ class Bert(nn.Module):
         super().__init__()
         self.bert = nn.ModuleDict(dict(
             embeddings=nn.ModuleDict(dict(
-                word_embeddings=nn.Embedding(vocabulary, width),
+                word_embeddings=nn.Embedding(vocabulary + 2, width),
                 position_embeddings=nn.Embedding(context, width),
                 token_type_embeddings=nn.Embedding(2, width),
                 LayerNorm=nn.LayerNorm(width, 1e-12))),

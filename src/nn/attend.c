@@ -180,12 +180,13 @@ typedef struct block {
     size_t first, rows, keys, sees;
 } block;
 
-static block block_at(const attend_shape *s, size_t first) {
-    block b = {first, s->queries - first < BLOCK ? s->queries - first : BLOCK, s->keys,
-               s->keys};
-    if (s->causal && first + b.rows < s->keys)
+static block block_at(const attend_head *a, size_t first) {
+    const attend_shape *s = a->shape;
+    block b = {first, s->queries - first < BLOCK ? s->queries - first : BLOCK, a->keys,
+               a->keys};
+    if (s->causal && first + b.rows < a->keys)
         b.keys = first + b.rows;
-    if (s->causal && first + 1 < s->keys)
+    if (s->causal && first + 1 < a->keys)
         b.sees = first + 1;
     return b;
 }
@@ -197,7 +198,7 @@ void attend_forward(const attend_head *a, attend_rows out, float *scratch) {
     float *score = take(&scratch, BLOCK * ld);
     float *mean = take(&scratch, BLOCK * s->out_width);
     for (size_t first = 0; first < s->queries; first += BLOCK) {
-        block b = block_at(s, first);
+        block b = block_at(a, first);
         times_turned(score, ld, g.q + first * s->width, g.k, b.rows, b.keys, s->width,
                      scratch);
         row_kernels_get()->attend(score, a->log_sum + first, b.rows, b.keys, ld, b.sees);
@@ -223,7 +224,7 @@ void attend_backward(const attend_head *a,
     memset(to_k, 0, s->keys * s->width * sizeof *to_k);
     memset(to_v, 0, s->keys * s->out_width * sizeof *to_v);
     for (size_t first = 0; first < s->queries; first += BLOCK) {
-        block b = block_at(s, first);
+        block b = block_at(a, first);
         const float *q = g.q + first * s->width, *d_o = d + first * s->out_width;
         times_turned(score, ld, q, g.k, b.rows, b.keys, s->width, scratch);
         times_turned(d_p, ld, d_o, g.v, b.rows, b.keys, s->out_width, scratch);

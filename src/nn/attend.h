@@ -21,6 +21,7 @@ typedef struct attend_rows {
 
 typedef struct attend_head {
     const attend_shape *shape;
+    size_t keys;        /* that are seen at all: the first so many of the shape's */
     const float *turns; /* of attend_turns_create */
     attend_rows q, k, v;
     float *log_sum; /* [queries]; written forward, read backward */

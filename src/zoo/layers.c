@@ -299,7 +299,8 @@ assay_status
 zoo_attention_of(zoo_model *m, nn_value *x, const nn_value qkv[3], int64_t heads) {
     const nn_attr attr = {.name = "heads", .i = {heads}, .count = 1};
     const nn_shape in = nn_graph_shape(m->graph, qkv[0]);
-    assay_status status = op(m, "attention", qkv, 3, &attr, 1, x);
+    const nn_value all[] = {qkv[0], qkv[1], qkv[2], m->lengths};
+    assay_status status = op(m, "attention", all, m->lengths < 0 ? 3 : 4, &attr, 1, x);
     if (status == ASSAY_OK)
         count(m, qkv[0], attention_flop(in, in.dim[2]));
     return status;

@@ -111,6 +111,10 @@ static assay_status add_inputs(zoo_model *m, bool tokens, bool sequences) {
     else
         ASSAY_TRY(nn_graph_input(m->graph, "images", ASSAY_F32, images, &m->images));
     m->flat = m->images;
+    m->lengths = -1;
+    const nn_attr pad = {.name = "pad", .i = {c->vocabulary + ZOO_PAD}, .count = 1};
+    if (sequences)
+        ASSAY_TRY(nn_graph_op(m->graph, "lengths", &m->images, 1, &pad, 1, &m->lengths));
     ASSAY_TRY(nn_graph_input(m->graph, "labels", ASSAY_I32,
                              tokens && !sequences ? line : one, &m->labels));
 done:

@@ -5,6 +5,10 @@
 #include "nn/graph.h"
 
 enum { ZOO_MOST_ARGS = 8, ZOO_MOST_WIDTH = 16384 };
+/* Tokens of models that classify sequences, on top of the vocabulary: what fills a
+ * sequence up, of which nothing is seen, and what stands first, where the answer is
+ * read. */
+enum { ZOO_PAD, ZOO_START, ZOO_SPECIAL };
 
 typedef struct zoo_config {
     int classes, channels, height, width;
@@ -13,14 +17,16 @@ typedef struct zoo_config {
                          sign that turns would drown everything else */
     int context;      /* tokens of an example, for models that read tokens; there are no
                          pixels then, and `classes` is the vocabulary ... */
-    int vocabulary;   /* ... but of models that classify sequences */
+    int vocabulary;   /* ... but of models that classify sequences. They read two tokens
+                         more, behind those: ZOO_PAD and ZOO_START */
 } zoo_config;
 
 /* A built graph and the values everyone asks for; images [0,C,H,W] f32, labels [0] i32;
  * penultimate [0,F], logits [0,K], loss [0], margin [0]. A model of tokens reads tokens
  * [0,T] i32 instead (in `images`), and has labels [0,T] (-1: none), penultimate
  * [0,T,F], logits [0,T,K]; loss and margin are means over an example's tokens. A model of
- * sequences reads tokens, and the rest is as for images. */
+ * sequences reads tokens: ZOO_START, a sequence, ZOO_PAD up to the context; the rest is
+ * as for images. */
 typedef struct zoo_model {
     const char *name; /* the zoo's, static */
     const struct zoo_model_def *def;
@@ -28,8 +34,9 @@ typedef struct zoo_model {
     int arg[ZOO_MOST_ARGS]; /* numbers behind the name: "mlp-128-64" */
     int n_args;
     nn_graph *graph;
-    nn_value images; /* or tokens: what is fed */
-    nn_value flat;   /* the same, flattened, where a layer did that */
+    nn_value images;  /* or tokens: what is fed */
+    nn_value lengths; /* of sequences, padding left out; -1: of none */
+    nn_value flat;    /* the same, flattened, where a layer did that */
     nn_value labels, penultimate, logits, loss, margin;
     double flop;       /* of one example's forward pass: convolutions and matrix products;
                           attention counted in full, also where it is causal */

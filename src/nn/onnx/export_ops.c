@@ -280,6 +280,8 @@ static assay_status write_attention(exporter *x, const nn_node *node, const char
     const char *part[3], *in[2];
     if (nn_attr_f(node, "rotary", 0) != 0)
         ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "rotary positions are not written as ONNX");
+    if (node->n_in == 4)
+        ASSAY_FAIL(ASSAY_E_UNSUPPORTED, "lengths of sequences are not written as ONNX");
     if (node->n_in == 3)
         keys = node->in_shape[1].dim[1];
     const onnx_attr turn = exp_attr_ints("perm", turned, 4);

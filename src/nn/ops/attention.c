@@ -1,10 +1,12 @@
 /* attention: softmax(scale Q K^T) V, head by head (Vaswani et al. 2017, arXiv 1706.03762,
  * section 3.2). Inputs: one, [0,T,3C] with q, k, v side by side; or q [0,T,C],
  * k [0,S,C], v [0,S,D]; the last dimension of each is `heads` heads one behind the other.
- * Out: [0,T,D]. `causal` 1: token t sees the keys up to t. `scale` (.f): 1 / sqrt(width
- * of a head) if absent. `rotary` (.f): the base of rotary positions (Su et al. 2021,
- * arXiv 2104.09864, eq. 34; the two halves of a head are turned against each other), none
- * if absent.
+ * A fourth, lengths [0] of i32, says how many keys of each example there are: those
+ * behind them are padding, which nothing sees and no gradient reaches (at least one is
+ * seen). Out: [0,T,D]. `causal` 1: token t sees the keys up to t. `scale` (.f): 1 /
+ * sqrt(width of a head) if absent. `rotary` (.f): the base of rotary positions (Su et al.
+ * 2021, arXiv 2104.09864, eq. 34; the two halves of a head are turned against each
+ * other), none if absent.
  *
  * Scores exist for a few rows of one head at a time; what is kept for the backward pass
  * is the logarithm of each row's sum, from which the shares are made again (Dao et al.
@@ -19,16 +21,21 @@ static const char *const attention_attrs[] = {"heads", "causal", "scale", "rotar
 static assay_status attention_infer(nn_node *node) {
     const nn_shape *q = &node->in_shape[0];
     int64_t heads = nn_attr_i(node, "heads", 1);
+    int tokens = node->n_in == 1 ? 1 : 3;
     if (node->n_in == 2)
-        return err_set(ASSAY_E_INVALID, "attention takes one input or three");
-    for (int i = 0; i < node->n_in; i++) {
+        return err_set(ASSAY_E_INVALID, "attention takes one input, three or four");
+    if (node->n_in == 4 &&
+        (node->in_dtype[3] != ASSAY_I32 || node->in_shape[3].ndim != 1 ||
+         nn_shape_open(&node->in_shape[3]) != nn_shape_open(q)))
+        return nn_op_bad_shape(node, 3, "a length of i32 is needed for each example");
+    for (int i = 0; i < tokens; i++) {
         const nn_shape *s = &node->in_shape[i];
         if (s->ndim != 3 || nn_shape_open(s) != nn_shape_open(q) ||
-            s->dim[0] != q->dim[0])
+            s->dim[0] != q->dim[0] || node->in_dtype[i] != ASSAY_F32)
             return nn_op_bad_shape(node, i, "tokens [N,T,C] are needed");
     }
     int64_t parts = node->n_in == 1 ? 3 * heads : heads;
-    for (int i = 0; i < node->n_in; i++)
+    for (int i = 0; i < tokens; i++)
         if (heads < 1 || node->in_shape[i].dim[2] % parts ||
             node->in_shape[i].dim[2] < parts)
             return nn_op_bad_shape(node, i, "the width must part into the heads");
@@ -93,8 +100,17 @@ out_rows(const nn_io *io, const attend_shape *s, int example, size_t head, bool 
                          s->queries, s->out_width};
 }
 
+/* Keys of an example that are no padding. */
+static size_t keys_of(const nn_io *io, const attend_shape *s, int i) {
+    if (io->node->n_in < 4)
+        return s->keys;
+    int32_t n = ((const int32_t *)io->in[3])[i];
+    return n < 1 ? 1 : (size_t)n < s->keys ? (size_t)n : s->keys;
+}
+
 static attend_head head_of(const nn_io *io, const attend_shape *s, int i, size_t h) {
     attend_head a = {.shape = s,
+                     .keys = keys_of(io, s, i),
                      .turns = io->state,
                      .q = rows_of(io, s, 0, i, h, false),
                      .k = rows_of(io, s, 1, i, h, false),
@@ -144,6 +160,7 @@ turned(const attend_shape *s, const double *row, size_t t, size_t w, bool back) 
 /* What the reference walks over: one head of one example. */
 typedef struct reference_head {
     const attend_shape *s;
+    size_t keys;
     const double *q, *k, *v, *d_out;
     double *out, *d_q, *d_k, *d_v;
     size_t ld_q, ld_k, ld_v, ld_out;
@@ -173,7 +190,7 @@ static void add_turned(const attend_shape *s,
 
 static void reference_row(const reference_head *r, size_t t) {
     const attend_shape *s = r->s;
-    size_t n = s->causal && t + 1 < s->keys ? t + 1 : s->keys;
+    size_t n = s->causal && t + 1 < r->keys ? t + 1 : r->keys;
     double most = -INFINITY, sum = 0, pull = 0;
     double *out = r->out + t * r->ld_out;
     for (size_t k = 0; k < n; k++)
@@ -214,7 +231,9 @@ static void attention_reference(const nn_node *node,
     for (size_t i = 0; i < (size_t)n * s.heads; i++) {
         size_t example = i / s.heads, head = i % s.heads;
         size_t part = packed ? s.heads * s.width : 0;
-        reference_head r = {.s = &s, .ld_out = s.heads * s.out_width};
+        reference_head r = {.s = &s, .keys = s.keys, .ld_out = s.heads * s.out_width};
+        if (node->n_in == 4)
+            r.keys = (size_t)fmin(fmax(in[3][example], 1), (double)s.keys);
         r.ld_q = (size_t)node->in_shape[0].dim[2];
         r.ld_k = packed ? r.ld_q : (size_t)node->in_shape[1].dim[2];
         r.ld_v = packed ? r.ld_q : (size_t)node->in_shape[2].dim[2];
@@ -273,16 +292,40 @@ static const nn_op_case attention_cases[] = {
               {.name = "causal", .i = {1}, .count = 1},
               {.name = "rotary", .f = 10000}},
      .n_attrs = 3},
+    {.name = "padded",
+     .batch = 3,
+     .n = 3,
+     .n_inputs = 4,
+     .labels = 8, /* lengths from 0 to 7 */
+     .in = {{NN_CASE_VALUE, {3, {0, 7, 12}}},
+            {NN_CASE_VALUE, {3, {0, 7, 12}}},
+            {NN_CASE_VALUE, {3, {0, 7, 12}}},
+            {NN_CASE_LABEL, {1, {0}}}},
+     .attr = {{.name = "heads", .i = {3}, .count = 1}},
+     .n_attrs = 1},
+    {.name = "padded, causal, several blocks of rows",
+     .batch = 2,
+     .n = 2,
+     .n_inputs = 4,
+     .labels = 36,
+     .in = {{NN_CASE_VALUE, {3, {0, 35, 8}}},
+            {NN_CASE_VALUE, {3, {0, 35, 8}}},
+            {NN_CASE_VALUE, {3, {0, 35, 6}}},
+            {NN_CASE_LABEL, {1, {0}}}},
+     .attr = {{.name = "heads", .i = {2}, .count = 1},
+              {.name = "causal", .i = {1}, .count = 1}},
+     .n_attrs = 2},
     {0}};
 
 const nn_op_def assay_op_attention = {
     .name = "attention",
     .summary = "every token's mean over others, weighed by likeness",
     .min_inputs = 1,
-    .max_inputs = 3,
+    .max_inputs = 4,
     .layout = NN_ROWS,
-    .dtypes = 1u << ASSAY_F32,
+    .dtypes = 1u << ASSAY_F32 | 1u << ASSAY_I32,
     .half_in = 7,
+    .held = 8,
     .half_out = true,
     .attrs = attention_attrs,
     .infer = attention_infer,

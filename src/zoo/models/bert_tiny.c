@@ -2,8 +2,8 @@
  * of 2 heads and a width of 128 (Devlin et al. 2019, arXiv 1810.04805; the size is that
  * of Turc et al. 2019, arXiv 1908.08962, table 1): norms behind each part, the first
  * token through a tanh layer to the classes. Names are those of
- * BertForSequenceClassification in Hugging Face's transformers. Every sequence is as long
- * as the context and all of one segment; dropout is left out. */
+ * BertForSequenceClassification in Hugging Face's transformers. What fills a sequence up
+ * to the context is not seen; all is of one segment; dropout is left out. */
 #include "zoo/layers.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ static assay_status add_embeddings(zoo_model *m, nn_value *x) {
     assay_status status = ASSAY_OK;
     const int32_t none = 0;
     nn_value segment;
-    ASSAY_TRY(zoo_embedding(m, x, "bert.embeddings.word_embeddings", m->config.vocabulary,
-                            WIDTH));
+    ASSAY_TRY(zoo_embedding(m, x, "bert.embeddings.word_embeddings",
+                            m->config.vocabulary + ZOO_SPECIAL, WIDTH));
     ASSAY_TRY(zoo_positions(m, x, "bert.embeddings.position_embeddings"));
     ASSAY_TRY(nn_graph_constant(m->graph, "segment", ASSAY_I32, (nn_shape){1, {1}}, &none,
                                 &segment));
@@ -86,7 +86,7 @@ const zoo_model_def assay_model_bert_tiny = {
     .build = build,
     .tokens = true,
     .sequences = true,
-    .golden = (65 + 128 + SEGMENTS) * WIDTH + 2 * WIDTH +
+    .golden = (65 + ZOO_SPECIAL + 128 + SEGMENTS) * WIDTH + 2 * WIDTH +
               LAYERS * (12 * WIDTH * WIDTH + 13 * WIDTH) + WIDTH * WIDTH + WIDTH +
               WIDTH * 10 + 10,
 };
