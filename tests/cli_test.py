@@ -471,6 +471,21 @@ class Data(Packed):
         self.assertIn("ridge, lasso", self.refused(2, *call, "--fit=none").err.replace("|", ", "))
         self.refused(3, *call[:2], "--rows=500")
 
+    def test_sentences(self):
+        table, run = self.dir / "s.tsv", self.dir / "bert"
+        table.write_text("".join(f"film {i % 7} {'fine' if i % 2 else 'dull'} {i % 5}\t{i % 2}\n" for i in range(200)))
+        words = ("--model=bert-tiny", "--context=12", "--batch=16", "--epochs=2", "--tokens=char")
+        told = json.loads(self.good("train", table, "-o", run, *words, "--json").out)
+        self.assertEqual(told["train_rows"] + told["test_rows"], 200)
+        self.assertIn("(test)", self.good("eval", run, table).out)
+        other = self.dir / "t.tsv"
+        other.write_text("fine film\t1\ndull film\t0\n")
+        self.assertIn("on 2 rows (all)", self.good("eval", run, other).out)
+        self.assertIn("no rows to test on", self.good("train", other, "-o", self.dir / "x", *words, "--held-out=0").out)
+        other.write_text("fine film\n")
+        self.assertIn("line 1", self.refused(3, "eval", run, other).err)
+        self.assertIn("whole sequences", self.refused(3, "generate", run).err)
+
     def test_attribute_a_text(self):
         text, run, page = self.dir / "b.txt", self.dir / "text", self.dir / "text.html"
         text.write_text("the old man saw a red cat\n" * 60)

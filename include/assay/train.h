@@ -102,6 +102,8 @@ typedef struct assay_eval_result {
     int members;
     uint64_t tokens;      /**< of a text: that were predicted; 0: images */
     double bits_per_byte; /**< of a text */
+    int whole; /**< of sentences: the file is not the one that the model was trained on,
+                    and all of it was taken */
 } assay_eval_result;
 
 /** Evaluates a model file (.safetensors of ours) or a run folder (its members averaged)

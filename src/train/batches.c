@@ -4,7 +4,9 @@
 #include <math.h>
 
 const batches_kind *batches_kind_of(const train_data *data) {
-    return data->text ? &batches_of_tokens : &batches_of_pixels;
+    return data->text        ? &batches_of_tokens
+           : data->sentences ? &batches_of_sentences
+                             : &batches_of_pixels;
 }
 
 size_t batches_held(const train_recipe *recipe, size_t n_rows) {

@@ -1,5 +1,6 @@
 /* Batches: what a trainer eats, whatever it is made of. Images in memory come through the
- * feeder; tokens are windows of a text. The trainer copies a batch into the executor's
+ * feeder; tokens are windows of a text,
+ * or labelled sequences. The trainer copies a batch into the executor's
  * inputs and knows no more about it. What a batch holds depends on (seed, epoch, place in
  * the epoch) alone. */
 #ifndef TRAIN_BATCHES_H
@@ -49,7 +50,7 @@ struct batches {
     void *state;        /* the kind's own */
 };
 
-extern const batches_kind batches_of_pixels, batches_of_tokens;
+extern const batches_kind batches_of_pixels, batches_of_tokens, batches_of_sentences;
 
 /* The kind of a set. */
 const batches_kind *batches_kind_of(const train_data *data);

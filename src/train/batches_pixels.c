@@ -150,8 +150,7 @@ static assay_status measure(batches *b, const trained_model *model, train_measur
     if (m->n_held == 0)
         return ASSAY_OK;
     ASSAY_TRY(verdicts_init(&v, b->ctx, m->n_held, (size_t)b->data->card->classes));
-    ASSAY_TRY(verdicts_add(&v, model, b->data->pixels, m->held, b->data->labels,
-                           predict_views_of(&model->card)));
+    ASSAY_TRY(verdicts_add(&v, model, b->data, m->held, predict_views_of(&model->card)));
     verdicts_measure(&v, m->held, b->data->labels, &out->accuracy, &single, &out->loss);
 done:
     verdicts_free(&v);

@@ -32,13 +32,6 @@ static void key(hash_sha256 *h, const train_data *d, const train_job *job) {
                     d->text->train.count * sizeof *d->text->train.token);
 }
 
-/* Pieces of about a thousand tokens keep the threads busy. */
-static int shards_of(int batch, size_t context) {
-    enum { TOKENS = 1024, MOST = 8 };
-    size_t n = (size_t)batch * context / TOKENS;
-    return n < 1 ? 1 : n > MOST ? MOST : (int)n;
-}
-
 static assay_status start(batches *b, const train_recipe *recipe, const train_job *job) {
     assay_status status = ASSAY_OK;
     windows *w;
@@ -53,7 +46,7 @@ static assay_status start(batches *b, const train_recipe *recipe, const train_jo
     b->count = (int64_t)job->n_rows / b->batch;
     b->input_bytes = context * sizeof *w->in;
     b->labels = context;
-    b->shards = shards_of(b->batch, context);
+    b->shards = text_shards(b->batch, context);
 done:
     return status;
 }

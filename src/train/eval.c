@@ -3,6 +3,7 @@
 
 #include "train/models.h"
 #include "train/run_dir.h"
+#include "train/sentences.h"
 #include "train/text.h"
 
 #include "base/json.h"
@@ -116,6 +117,10 @@ assay_status assay_eval_with(assay_ctx *ctx,
         return ASSAY_E_INVALID;
     }
     ASSAY_TRY(models_load(&e.model, &e.models, ctx, model));
+    if (e.model[0].zoo.def->sequences) {
+        ASSAY_TRY(eval_sentences(ctx, e.model, e.models, source, split, result));
+        goto done;
+    }
     if (e.model[0].card.tokens) {
         ASSAY_TRY(eval_text(ctx, &e.model[0], source, split, result));
         goto done;
@@ -123,9 +128,10 @@ assay_status assay_eval_with(assay_ctx *ctx,
     ASSAY_TRY(data_load(&e, source));
     ASSAY_TRY(rows_choose(&e, split));
     ASSAY_TRY(verdicts_init(&v, ctx, e.n_rows, (size_t)e.model[0].card.classes));
+    const train_data data = {.pixels = &e.pixels, .labels = e.labels};
     progress_begin(ctx, "testing", (int64_t)e.n_rows * e.models, "images");
     for (int m = 0; m < e.models; m++)
-        ASSAY_TRY(verdicts_add(&v, &e.model[m], &e.pixels, e.rows, e.labels,
+        ASSAY_TRY(verdicts_add(&v, &e.model[m], &data, e.rows,
                                given ? views : predict_views_of(&e.model[m].card)));
     progress_end(ctx);
     verdicts_measure(&v, e.rows, e.labels, &result->accuracy, &single, &result->loss);

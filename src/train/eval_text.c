@@ -35,8 +35,8 @@ assay_status eval_text(assay_ctx *ctx,
         .rows = (l.count - 1 + context - 1) / context,
         .members = 1,
         .tokens = l.count - 1,
-        .bits_per_byte =
-            text_bits(said.loss, l.count - 1, tokenizer_span(t, l.token + 1, l.count - 1))};
+        .bits_per_byte = text_bits(said.loss, l.count - 1,
+                                   tokenizer_span(t, l.token + 1, l.count - 1))};
 done:
     corpus_free(&c);
     token_list_free(&l);

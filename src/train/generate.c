@@ -46,8 +46,9 @@ static assay_status open_model(trained_model *out, assay_ctx *ctx, const char *m
     if (status == ASSAY_E_NOTFOUND && path)
         err_help("give the folder of a finished run, or a model file");
     ASSAY_TRY(status);
-    if (!out->card.tokens) {
-        (void)err_set(ASSAY_E_UNSUPPORTED, "%s is a model of images", out->card.name);
+    if (!out->card.tokens || out->zoo.def->sequences) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "%s is a model of %s", out->card.name,
+                      out->card.tokens ? "whole sequences" : "images");
         err_help("train one of text: assay train TEXT --model gpt-tiny");
         ASSAY_TRY_AT(ASSAY_E_UNSUPPORTED, "%s", model);
     }

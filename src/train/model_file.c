@@ -45,7 +45,8 @@ zoo_config model_card_config(const model_card *c, double smoothing) {
                         .height = c->size,
                         .width = c->size,
                         .smoothing = smoothing,
-                        .context = c->context};
+                        .context = c->context,
+                        .vocabulary = c->tokens ? tokenizer_count(c->tokens) : 0};
 }
 
 void model_free(trained_model *m) {
@@ -85,7 +86,7 @@ typedef struct card_text {
     st_pair pair[MOST_PAIRS];
     char value[MOST_PAIRS][VALUE];
     size_t count;
-    buf list; /* class names, or the vocabulary */
+    buf list, names; /* the vocabulary, class names */
 } card_text;
 
 static void put(card_text *t, const char *key, const char *value) {
@@ -112,15 +113,18 @@ static assay_status card_write(card_text *t, const trained_model *m) {
         put_number(t, "assay.context", c->context);
         put_number(t, "assay.held_out", c->held_out);
         put(t, "assay.tokens", t->list.data);
-    } else {
-        names_json(&t->list, c);
-        ASSAY_TRY(buf_check(&t->list));
+    }
+    if (c->class_name) {
+        names_json(&t->names, c);
+        ASSAY_TRY(buf_check(&t->names));
+        put_number(t, "assay.classes", c->classes);
+        put(t, "assay.class_names", t->names.data);
+    }
+    if (!c->tokens) {
         put_number(t, "assay.size", c->size);
         put_number(t, "assay.channels", c->channels);
-        put_number(t, "assay.classes", c->classes);
         put_three(t, "assay.mean", c->mean, c->channels);
         put_three(t, "assay.std", c->std, c->channels);
-        put(t, "assay.class_names", t->list.data);
     }
     put_number(t, "assay.label_smoothing", m->zoo.config.smoothing);
     put(t, "assay.dataset_sha256", c->dataset_sha256);
@@ -135,7 +139,7 @@ done:
 assay_status model_save(const trained_model *m, const char *path) {
     assay_status status = ASSAY_OK;
     st_tensor *tensor = NULL;
-    card_text text = {.list = buf_make(m->ctx)};
+    card_text text = {.list = buf_make(m->ctx), .names = buf_make(m->ctx)};
     ASSAY_TRY(card_write(&text, m));
     ASSAY_TRY(mem_new(m->ctx, &tensor, state_count(m->zoo.graph), sizeof *tensor));
     state_tensors(m->zoo.graph, &m->weights, tensor);
@@ -143,6 +147,7 @@ assay_status model_save(const trained_model *m, const char *path) {
         st_put(m->ctx, path, tensor, state_count(m->zoo.graph), text.pair, text.count));
 done:
     buf_free(&text.list);
+    buf_free(&text.names);
     mem_free(m->ctx, tensor);
     return status;
 }
@@ -220,6 +225,7 @@ static assay_status names_of(const st_file *f, assay_ctx *ctx, model_card *c) {
     assay_status status = ASSAY_OK;
     json_doc *doc = NULL;
     const char *text;
+    ASSAY_TRY(int_of(f, "assay.classes", 1, MAX_CLASSES, &c->classes));
     ASSAY_TRY(text_of(f, "assay.class_names", &text));
     ASSAY_TRY(json_parse(&doc, ctx, text, strlen(text)));
     const json_val *names = json_root(doc);
@@ -239,7 +245,6 @@ static assay_status pixels_of(const st_file *f, assay_ctx *ctx, model_card *c) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(int_of(f, "assay.size", 1, MAX_SIDE, &c->size));
     ASSAY_TRY(int_of(f, "assay.channels", 1, 3, &c->channels));
-    ASSAY_TRY(int_of(f, "assay.classes", 1, MAX_CLASSES, &c->classes));
     ASSAY_TRY(floats_of(f, "assay.mean", c->channels, c->mean));
     ASSAY_TRY(floats_of(f, "assay.std", c->channels, c->std));
     for (int i = 0; i < c->channels; i++)
@@ -259,6 +264,9 @@ static assay_status tokens_of(const st_file *f, assay_ctx *ctx, model_card *c) {
     ASSAY_TRY_AT(tokenizer_read(&c->tokens, ctx, tokens, strlen(tokens)),
                  "'assay.tokens' in the metadata");
     c->classes = tokenizer_count(c->tokens);
+    const zoo_model_def *def = zoo_find(c->name);
+    if (def && def->sequences)
+        ASSAY_TRY(names_of(f, ctx, c));
 done:
     return status;
 }

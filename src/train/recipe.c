@@ -103,12 +103,6 @@ static assay_status model_check(const char *name, bool tokens) {
                  tokens ? "tokens, such as gpt-tiny" : "images, such as cnn");
         return ASSAY_E_UNSUPPORTED;
     }
-    if (status == ASSAY_OK && parsed.def->sequences) {
-        (void)err_set(ASSAY_E_UNSUPPORTED,
-                      "%s gives a sequence one label, a text has none", name);
-        err_help("choose a model that predicts the next token, such as gpt-tiny");
-        return ASSAY_E_UNSUPPORTED;
-    }
     if (status != ASSAY_E_NOTFOUND)
         return status;
     for (size_t i = 0; i < zoo_count() && used < sizeof names; i++)

@@ -19,12 +19,12 @@ ASSAY_MUST_CHECK assay_status verdicts_init(verdicts *v,
                                             size_t rows,
                                             size_t classes);
 void verdicts_free(verdicts *v); /* accepts a zeroed one */
-/* Adds what a model says of rows of a pixel array; their labels are labels[rows[i]]. */
+/* Adds what a model says of rows of pixels, or of sentences; their labels are
+ * data->labels[rows[i]]. */
 ASSAY_MUST_CHECK assay_status verdicts_add(verdicts *v,
                                            const trained_model *m,
-                                           const npy_array *pixels,
+                                           const train_data *data,
                                            const uint32_t *rows,
-                                           const int32_t *labels,
                                            predict_views views);
 /* Accuracy and mean cross-entropy of the averaged probabilities, and the mean accuracy of
  * the single models; 0 without rows. */

@@ -15,6 +15,12 @@ double text_bits(double loss, size_t tokens, size_t bytes) {
     return loss * (double)tokens / (double)bytes / log(2);
 }
 
+int text_shards(int batch, size_t context) {
+    enum { TOKENS = 1024, MOST = 8 };
+    size_t n = (size_t)batch * context / TOKENS;
+    return n < 1 ? 1 : n > MOST ? MOST : (int)n;
+}
+
 size_t text_windows(const text_data *d, int context) {
     return d->train.count ? (d->train.count - 1) / (size_t)context : 0;
 }

@@ -25,6 +25,8 @@ ASSAY_MUST_CHECK assay_status text_card_make(model_card *card,
                                              const train_recipe *recipe,
                                              const corpus *c,
                                              uint64_t seed);
+/* Shards that suit a batch: pieces of about a thousand tokens keep the threads busy. */
+int text_shards(int batch, size_t context);
 /* Windows in an epoch: as many as fit side by side. */
 size_t text_windows(const text_data *d, int context);
 

@@ -367,7 +367,7 @@ static void hostile_model_files(void **state) {
         {"assay.tokens", "{\"tokens\":\"char\",\"characters\":[1,1]}", ASSAY_E_FORMAT},
         {"assay.tokens", "{\"tokens\":\"byte\"}", ASSAY_E_SHAPE},
         {"assay.model", "cnn", ASSAY_E_SHAPE},
-        {"assay.model", "bert-tiny", ASSAY_E_SHAPE},
+        {"assay.model", "bert-tiny", ASSAY_E_FORMAT},
     };
     fixture f = fixture_make(1);
     test_scratch s = test_scratch_begin();

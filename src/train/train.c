@@ -175,10 +175,10 @@ static assay_status run_write(const run *r, bool finished) {
     json_kint(&j, "test_rows", (int64_t)r->n_test);
     json_kint(&j, "excluded", (int64_t)r->excluded);
     json_kint(&j, "classes", r->card.classes);
-    if (r->card.tokens) {
+    if (r->text.train.count) {
         json_kint(&j, "train_tokens", (int64_t)r->text.train.count);
         json_kint(&j, "test_tokens", (int64_t)r->text.held.count);
-    } else {
+    } else if (!r->card.tokens) {
         json_kint(&j, "size", r->card.size);
         json_kint(&j, "channels", r->card.channels);
     }
@@ -191,7 +191,7 @@ static assay_status run_write(const run *r, bool finished) {
         json_knum(&j, "ensemble", r->result.accuracy);
         json_obj_end(&j);
         json_knum(&j, "loss", r->result.loss);
-        if (r->card.tokens)
+        if (r->text.train.count)
             json_knum(&j, "bits_per_byte", r->result.bits_per_byte);
     }
     json_obj_end(&j);
@@ -282,14 +282,16 @@ done:
     return status;
 }
 
-static assay_status test_pixels(run *r) {
+static assay_status test_rows(run *r) {
     assay_status status = ASSAY_OK;
     verdicts v = {0};
     assay_train_result *out = &r->result;
+    const train_data data = run_train_data(r);
     ASSAY_TRY(verdicts_init(&v, r->ctx, r->n_test, (size_t)r->card.classes));
-    progress_begin(r->ctx, "testing", (int64_t)r->n_test * r->models, "images");
+    progress_begin(r->ctx, "testing", (int64_t)r->n_test * r->models,
+                   data.sentences ? "sentences" : "images");
     for (int m = 0; m < r->models; m++)
-        ASSAY_TRY(verdicts_add(&v, &r->model[m], &r->pixels, r->test, r->labels,
+        ASSAY_TRY(verdicts_add(&v, &r->model[m], &data, r->test,
                                predict_views_of(&r->model[m].card)));
     progress_end(r->ctx);
     verdicts_measure(&v, r->test, r->labels, &out->accuracy, &out->accuracy_single,
@@ -302,7 +304,7 @@ done:
 static assay_status test(run *r) {
     assay_status status = ASSAY_OK;
     assay_train_result *out = &r->result;
-    ASSAY_TRY(r->card.tokens ? run_text_test(r) : test_pixels(r));
+    ASSAY_TRY(r->text.train.count ? run_text_test(r) : test_rows(r));
     out->members = r->o.members;
     out->train_rows = r->n_train;
     out->test_rows = r->n_test;
@@ -358,6 +360,7 @@ void run_free(run *r) {
     mem_free(r->ctx, r->train);
     mem_free(r->ctx, r->test);
     text_data_free(&r->text);
+    sentences_free(&r->sentences);
     model_card_free(&r->card, r->ctx);
     npy_close(&r->pixels);
     dataset_close(r->data);
@@ -400,7 +403,8 @@ train_data run_train_data(const run *r) {
     return (train_data){.pixels = &r->pixels,
                         .labels = r->labels,
                         .card = &r->card,
-                        .text = r->card.tokens ? &r->text : NULL};
+                        .text = r->text.train.count ? &r->text : NULL,
+                        .sentences = r->sentences.rows ? &r->sentences : NULL};
 }
 
 static assay_status training_phase(run *r) {

@@ -1,9 +1,10 @@
 /* A call of assay_train in progress, shared by its files: images in train.c, text in
- * train_text.c. */
+ * train_text.c, sentences in train_sentences.c. */
 #ifndef TRAIN_TRAIN_RUN_H
 #define TRAIN_TRAIN_RUN_H
 
 #include "train/run.h"
+#include "train/sentences.h"
 #include "train/text.h"
 
 enum timed { TIMED_DATA, TIMED_PIXELS, TIMED_TRAINING, TIMED_TEST, TIMED_PHASES };
@@ -20,7 +21,8 @@ typedef struct run {
     uint32_t *test;
     size_t n_train, n_test;
     uint64_t excluded;
-    text_data text; /* instead of all from `data` on */
+    text_data text;      /* instead of all from `data` on */
+    sentences sentences; /* instead of data, pixels and active */
     model_card card;
     train_recipe recipe;
     int models;                    /* 1, or the members */
@@ -38,6 +40,8 @@ train_data run_train_data(const run *r);
 void run_free(run *r);
 /* Reads the text and cuts it: recipe, card, tokens. */
 ASSAY_MUST_CHECK assay_status run_text_open(run *r);
+/* The same of sentences, after the recipe is made. */
+ASSAY_MUST_CHECK assay_status run_sentences_open(run *r);
 /* Fills the result from what is held out. */
 ASSAY_MUST_CHECK assay_status run_text_test(run *r);
 

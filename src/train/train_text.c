@@ -1,4 +1,5 @@
-/* assay_train on a text: reading, cutting into tokens, and the test on what is held out.
+/* assay_train on a text (models of sequences: train_sentences.c): reading, cutting into
+ * tokens, and the test on what is held out.
  */
 #include "train/train_run.h"
 
@@ -28,6 +29,8 @@ assay_status run_text_open(run *r) {
     corpus c = {0};
     char *work = NULL;
     ASSAY_TRY(train_recipe_make_text(&r->recipe, &r->o));
+    if (zoo_find(r->recipe.model)->sequences)
+        return run_sentences_open(r);
     ASSAY_TRY(options_check(r));
     if (!corpus_is(r->ctx, r->source) && os_is_dir(r->source)) {
         (void)err_set(ASSAY_E_FORMAT, "%s reads a text, there is none", r->recipe.model);

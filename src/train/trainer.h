@@ -39,7 +39,8 @@ ASSAY_MUST_CHECK assay_status data_bears_flip(assay_ctx *ctx,
                                               bool *out);
 
 /* What a trained model needs besides weights; stored in its safetensors metadata. Of a
- * model of tokens `classes` is the vocabulary, and there are no pixels. */
+ * model of tokens `classes` is the vocabulary, and there are no pixels; of one of
+ * sequences it is how many labels there are. */
 typedef struct model_card {
     char name[40]; /* zoo */
     int size, channels, classes;
@@ -97,6 +98,8 @@ typedef struct train_data {
     const model_card *card;       /* size, channels, classes, mean, std, names, sha256 */
     const struct text_data *text; /* instead of pixels and labels; a job's rows are then
                                      none, their number that of windows in an epoch */
+    const struct sentences *sentences; /* instead of pixels; labels and rows are as for
+                                          them (data/text/sentences.h) */
     const struct passages *passages; /* instead of all of these: rows are windows of them
                                         (data/text/passages.h) */
 } train_data;

@@ -1,5 +1,5 @@
 /* An ensemble's verdict: the mean of its models' probabilities. */
-#include "train/run.h"
+#include "train/sentences.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -27,13 +27,15 @@ void verdicts_free(verdicts *v) {
 
 assay_status verdicts_add(verdicts *v,
                           const trained_model *m,
-                          const npy_array *pixels,
+                          const train_data *data,
                           const uint32_t *rows,
-                          const int32_t *labels,
                           predict_views views) {
     assay_status status = ASSAY_OK;
     size_t right = 0;
-    ASSAY_TRY(train_predict(v->ctx, m, pixels, rows, v->rows, views, v->logits, NULL));
+    ASSAY_TRY(data->sentences ? sentences_predict(v->ctx, m, data->sentences, rows,
+                                                  v->rows, v->logits)
+                              : train_predict(v->ctx, m, data->pixels, rows, v->rows,
+                                              views, v->logits, NULL));
     for (size_t i = 0; i < v->rows; i++) {
         const float *x = v->logits + i * v->classes;
         double *p = v->probabilities + i * v->classes, sum = 0;
@@ -44,7 +46,7 @@ assay_status verdicts_add(verdicts *v,
             sum += exp((double)x[c] - (double)x[best]);
         for (size_t c = 0; c < v->classes; c++)
             p[c] += exp((double)x[c] - (double)x[best]) / sum;
-        right += (int32_t)best == labels[rows[i]];
+        right += (int32_t)best == data->labels[rows[i]];
     }
     v->single += v->rows ? (double)right / (double)v->rows : 0;
     v->models++;

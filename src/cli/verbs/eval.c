@@ -36,7 +36,7 @@ static assay_status run(cli_run *run) {
         json_open(t, NULL);
         json_string(t, "schema", "assay.eval/1");
         json_string(t, "model", model);
-        json_string(t, "split", split);
+        json_string(t, "split", r.whole ? "all" : split);
         json_real(t, "accuracy", r.accuracy);
         json_real(t, "loss", r.loss);
         json_uint(t, "rows", r.rows);
@@ -53,7 +53,7 @@ static assay_status run(cli_run *run) {
                  words_count(r.tokens).s, split);
     } else {
         text_add(t, "accuracy %s on %s rows (%s), loss %.4f", words_percent(r.accuracy).s,
-                 words_count(r.rows).s, split, r.loss);
+                 words_count(r.rows).s, r.whole ? "all" : split, r.loss);
         if (r.members > 1)
             text_add(t, "; %d members averaged", r.members);
         text_add(t, "\n");
@@ -71,7 +71,9 @@ const assay_verb assay_verb_eval = {
         "channels and normalisation come from the model.\n\n"
         "A model of text is tested on a text, each token from those before it: \"test\" "
         "is the "
-        "part that training would hold out of that text, \"train\" the rest.",
+        "part that training would hold out of that text, \"train\" the rest. A model of "
+        "sentences is tested on a table of them: all of it, unless it is the one that "
+        "the model was trained on.",
     .options = options,
     .positionals = {{"MODEL", "a .safetensors model of assay's, or a run's folder",
                      false},

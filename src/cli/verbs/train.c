@@ -99,12 +99,17 @@ static void tell(text *t, const assay_train_result *r, const char *out) {
         tell_text(t, r, out);
         return;
     }
-    text_add(t, "test accuracy %s on %s rows", words_percent(r->accuracy).s,
-             words_count(r->test_rows).s);
+    if (r->test_rows)
+        text_add(t, "test accuracy %s on %s rows", words_percent(r->accuracy).s,
+                 words_count(r->test_rows).s);
+    else
+        text_add(t, "there are no rows to test on");
     if (r->members > 1)
         text_add(t, " (%d members together; %s each)", r->members,
                  words_percent(r->accuracy_single).s);
-    text_add(t, ", loss %.4f\n", r->loss);
+    if (r->test_rows)
+        text_add(t, ", loss %.4f", r->loss);
+    text_add(t, "\n");
     text_add(t, "trained on %s rows", words_count(r->train_rows).s);
     if (r->excluded)
         text_add(t, ", %s left out", words_count(r->excluded).s);
