@@ -563,6 +563,36 @@ class Data(Packed):
         self.assertIn("self-influence", self.refused(2, *call[:2], "--method=guess").err)
         self.assertIn("grad-dot", self.refused(2, *call[:2], "--method=harm:replay").err)
 
+    def test_trace(self):
+        data, scores, other = self.squares(), self.dir / "s.npy", self.dir / "t.npy"
+        for method, path in (("ekfac", scores), ("grad-dot", other)):
+            self.good("attribute", data, "--targets=20", "--models=1", "--epochs=4", "--batch=20", "--method", method,
+                      "--scores", path, "--json")
+        def told(use, *more):
+            document = json.loads(self.good("trace", data, "--for", use, "--scores", scores, *more, "--json").out)
+            self.assertEqual((document["use"], document["rows"], document["targets"]), (use, 200, 20))
+            return document
+        leaks = told("leaks")
+        self.assertEqual(leaks["counts"]["leak"] + leaks["counts"]["copy"], 0)
+        chosen, listed = told("select", "--count=30", "--list", self.dir / "list"), (self.dir / "list").read_text()
+        self.assertTrue(0 < chosen["chosen"] <= 30 and chosen["chosen"] == sum(chosen["classes"].values()))
+        self.assertEqual(len(listed.split()), chosen["chosen"])
+        self.good("pack", data, self.dir / "all.beton")
+        some = json.loads(self.good("select", self.dir / "all.beton", self.dir / "some.beton", "--rows", self.dir / "list",
+                                    "--json").out)
+        self.assertEqual(some["rows"], chosen["chosen"])
+        clusters, table = told("clusters", "--count=4", "--csv", self.dir / "c.csv"), (self.dir / "c.csv").read_text()
+        self.assertEqual((sum(c["size"] for c in clusters["clusters"]), len(table.splitlines())), (200, 201))
+        ways = told("compare", "--against", other, "--count=2")["ways"]
+        self.assertEqual([(w["of"], len(w["components"])) for w in ways], [("scores", 2), ("against", 2)])
+        for use in ("leaks", "select", "clusters"):
+            self.assertTrue(self.good("trace", data, "--for", use, "--scores", scores).out)
+        self.assertIn("component 0", self.good("trace", data, "--for=compare", "--scores", scores, "--against", other).out)
+        self.assertIn("two tables", self.refused(2, "trace", data, "--for=compare", "--scores", scores).err)
+        self.refused(2, "trace", data, "--for=gold", "--scores", scores)
+        self.refused(2, "trace", data, "--scores", scores)
+        self.refused(2, "trace", data, "--for=leaks", "--scores", self.dir / "nowhere.npy")
+
     def test_lds(self):
         data = self.squares()
         keep = self.dir / "truth"

@@ -17,6 +17,7 @@
 #include <assay/report.h>
 #include <assay/settings.h>
 #include <assay/tensor.h>
+#include <assay/trace.h>
 #include <assay/train.h>
 #include <assay/write.h>
 

@@ -29,6 +29,7 @@ enum rng_stream {
     RNG_LDS_FIT = 41,     /* subsets that settings are chosen on */
     RNG_DATAMODELS = 42,  /* subsets that datamodels are fitted to */
     RNG_REMOVED = 44,     /* rows that a counterfactual removes at random */
+    RNG_CLUSTERS = 45,    /* where k-means begins */
     RNG_FISHER = 45,      /* tokens drawn from what a model says of each place */
     RNG_TRANSFORM = 1000, /* + the transform's place in the pipeline */
     RNG_DROPOUT = 1 << 20 /* + the node's index */
