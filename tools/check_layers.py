@@ -11,7 +11,7 @@ ROOMS = [  # top to bottom; rooms on one line never include each other
     "cli python", "report", "audit card", "detect debug probe reason", "attribute attack shrink",
     "train", "zoo", "data nn render", "file image", "tensor", "simd", "base"]
 HEADERS = {"model": "nn", "load": "data", "bench": "base", "doctor": "data", "write": "data", "read": "data",
-           "settings": "train", "fleet": "train"}  # public headers not named after their room; bench: of several
+           "settings": "train", "fleet": "train", "trace": "detect"}  # public headers not named after their room; bench: of several
 LEVEL = {room: level for level, line in enumerate(ROOMS) for room in line.split()}
 
 STANDARD = set("""assert complex ctype errno fenv float fnmatch inttypes iso646 limits locale math setjmp
