@@ -43,4 +43,7 @@ void attend_backward(const attend_head *a,
                      attend_rows d_v,
                      float *scratch);
 
+/* The op's rule of nn/tangent.h. */
+assay_status attend_tangent(nn_value *out, const nn_tangent *t);
+
 #endif

@@ -18,5 +18,7 @@ void row_norm_reference(const nn_node *node,
                         double *out,
                         const double *d_out,
                         double *const *d_in);
+/* For the ops' rules of nn/tangent.h. */
+assay_status row_norm_tangent(nn_value *out, const nn_tangent *t, bool centred);
 
 #endif

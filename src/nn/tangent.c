@@ -59,7 +59,7 @@ static assay_status sum_of(nn_value *sum, const nn_tangent *t, nn_value term) {
     return nn_graph_op(t->graph, "add", in, 2, NULL, 0, sum);
 }
 
-static assay_status no_rule(const nn_tangent *t, const char *why) {
+assay_status nn_tangent_none(const nn_tangent *t, const char *why) {
     (void)err_set(ASSAY_E_UNSUPPORTED, "there is no tangent of %s%s", t->node->op->name,
                   why);
     err_where("node %d", t->node->index);
@@ -71,7 +71,7 @@ assay_status nn_tangent_linear(nn_value *out, const nn_tangent *t) {
     memcpy(in, t->node->in, sizeof in);
     for (int i = 1; i < t->node->n_in; i++)
         if (t->of[i] >= 0)
-            return no_rule(t, " by an input but its first");
+            return nn_tangent_none(t, " by an input but its first");
     in[0] = t->of[0];
     return same_op(out, t, in, t->node->n_in);
 }
@@ -88,7 +88,7 @@ assay_status nn_tangent_product(nn_value *out, const nn_tangent *t) {
         ASSAY_TRY(same_op(&term, t, in, t->node->n_in > 2 && t->of[2] >= 0 ? 3 : 2));
         ASSAY_TRY(sum_of(&sum, t, term));
     } else if (t->node->n_in > 2 && t->of[2] >= 0) {
-        ASSAY_TRY(no_rule(t, " by its bias without its weight"));
+        ASSAY_TRY(nn_tangent_none(t, " by its bias without its weight"));
     }
     *out = sum;
 done:
@@ -100,7 +100,7 @@ assay_status nn_tangent_sum(nn_value *out, const nn_tangent *t) {
         return same_op(out, t, t->of, 2);
     int moves = t->of[0] >= 0 ? 0 : 1;
     if (!nn_shape_equal(&t->node->in_shape[moves], &t->node->out_shape))
-        return no_rule(t, " by an input that repeats, alone");
+        return nn_tangent_none(t, " by an input that repeats, alone");
     *out = t->of[moves];
     return ASSAY_OK;
 }
@@ -109,6 +109,30 @@ assay_status
 nn_tangent_act(nn_value *out, const nn_tangent *t, const char *op, bool of_output) {
     const nn_value in[] = {t->of[0], of_output ? t->node->out : t->node->in[0]};
     return nn_tangent_op(out, t, op, in, 2);
+}
+
+assay_status nn_tangent_call(nn_value *out,
+                             const nn_tangent *t,
+                             const char *op,
+                             nn_value a,
+                             nn_value b,
+                             const nn_attr *attrs,
+                             int n_attrs) {
+    const nn_value in[] = {a, b};
+    return nn_graph_op(t->graph, op, in, b < 0 ? 1 : 2, attrs, n_attrs, out);
+}
+
+assay_status nn_tangent_shares(
+    nn_value *out, const nn_tangent *t, nn_value y, nn_value r, int64_t axis) {
+    assay_status status = ASSAY_OK;
+    const nn_attr along = {.name = "axes", .i = {axis}, .count = 1};
+    nn_value mean;
+    ASSAY_TRY(nn_tangent_call(&mean, t, "mul", y, r, NULL, 0));
+    ASSAY_TRY(nn_tangent_call(&mean, t, "reduce_sum", mean, -1, &along, 1));
+    ASSAY_TRY(nn_tangent_call(&mean, t, "sub", r, mean, NULL, 0));
+    ASSAY_TRY(nn_tangent_call(out, t, "mul", y, mean, NULL, 0));
+done:
+    return status;
 }
 
 /* ---- the walk ---- */
@@ -148,7 +172,8 @@ static assay_status node_tangent(tangent_value *v, nn_graph *to, const nn_node *
     }
     if (!moves || node->op->no_grad || node->out_dtype != ASSAY_F32)
         return ASSAY_OK;
-    return node->op->tangent ? node->op->tangent(&v[node->out].of, &t) : no_rule(&t, "");
+    return node->op->tangent ? node->op->tangent(&v[node->out].of, &t)
+                             : nn_tangent_none(&t, "");
 }
 
 assay_status nn_tangent_create(nn_graph **out,

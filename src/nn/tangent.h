@@ -44,7 +44,22 @@ ASSAY_MUST_CHECK assay_status nn_tangent_sum(nn_value *out, const nn_tangent *t)
 /* The op of the name, with the node's attributes. */
 ASSAY_MUST_CHECK assay_status nn_tangent_op(
     nn_value *out, const nn_tangent *t, const char *op, const nn_value *in, int n_in);
-/* The same of (r, x), x as it goes into the node or as it came out of it. */
+/* An op with attributes of its own, of one input or of two (b negative: of one). */
+ASSAY_MUST_CHECK assay_status nn_tangent_call(nn_value *out,
+                                              const nn_tangent *t,
+                                              const char *op,
+                                              nn_value a,
+                                              nn_value b,
+                                              const nn_attr *attrs,
+                                              int n_attrs);
+/* y (r - <y, r>), the scalar product along an axis: how shares y move when what they are
+ * the softmax of moves by r. */
+ASSAY_MUST_CHECK assay_status nn_tangent_shares(
+    nn_value *out, const nn_tangent *t, nn_value y, nn_value r, int64_t axis);
+/* UNSUPPORTED "there is no tangent of <op><why>" */
+ASSAY_MUST_CHECK assay_status nn_tangent_none(const nn_tangent *t, const char *why);
+/* The op of the name with the node's attributes, of (r, x), x as it goes into the node or
+ * as it came out of it. */
 ASSAY_MUST_CHECK assay_status nn_tangent_act(nn_value *out,
                                              const nn_tangent *t,
                                              const char *op,

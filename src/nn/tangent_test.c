@@ -149,6 +149,86 @@ static void tokens(build *b) {
     finish(b, .2);
 }
 
+static void norm(build *b, const char *name, const char *how, int n_in) {
+    nn_shape s = nn_graph_shape(b->g, b->x), width = {1, {s.dim[s.ndim - 1]}};
+    char gain[32], bias[32];
+    (void)snprintf(gain, sizeof gain, "%s.gain", name);
+    (void)snprintf(bias, sizeof bias, "%s.bias", name);
+    nn_value in[3] = {b->x};
+    if (n_in > 1)
+        in[1] = param(b, gain, width);
+    if (n_in > 2)
+        in[2] = param(b, bias, width);
+    ok(nn_graph_op(b->g, how, in, n_in, NULL, 0, &b->x));
+}
+
+/* What a transformer reads: tokens in their places. */
+static void words(build *b, int64_t width) {
+    nn_value table, places;
+    ok(nn_graph_input(b->g, "tokens", ASSAY_I32, (nn_shape){2, {0, TOKENS}}, &b->input));
+    ok(nn_graph_input(b->g, "labels", ASSAY_I32, (nn_shape){2, {0, TOKENS}}, &b->labels));
+    table = param(b, "table", (nn_shape){2, {WORDS, width}});
+    places = param(b, "places", (nn_shape){2, {TOKENS, width}});
+    op_of(b, "embedding", b->input, table);
+    op_of(b, "add", b->x, places);
+}
+
+/* A block of a GPT: norms, causal attention of two heads, shortcuts. */
+static void transformer(build *b) {
+    const nn_attr attrs[] = {{.name = "heads", .i = {2}, .count = 1},
+                             {.name = "causal", .i = {1}, .count = 1}};
+    nn_value from;
+    words(b, 6);
+    from = b->x;
+    norm(b, "n1", "layer_norm", 3);
+    linear(b, "qkv", 18);
+    op(b, "attention", attrs, 2);
+    linear(b, "a", 6);
+    op_of(b, "add", from, b->x);
+    from = b->x;
+    norm(b, "n2", "layer_norm", 3);
+    linear(b, "up", 9);
+    op(b, "gelu", NULL, 0);
+    linear(b, "down", 6);
+    op_of(b, "add", from, b->x);
+    norm(b, "n3", "layer_norm", 2);
+    linear(b, "head", CLASSES);
+    finish(b, 0);
+}
+
+/* Queries, keys and values apart, of which only some move; a root mean square, a norm
+ * without numbers of its own, and shares. */
+static void apart(build *b) {
+    const nn_attr attrs[] = {{.name = "heads", .i = {3}, .count = 1},
+                             {.name = "scale", .f = .7}};
+    float still[TOKENS * 9];
+    nn_value stay, qkv[3];
+    for (int i = 0; i < TOKENS * 9; i++)
+        still[i] = (float)(i % 7) / 4 - .8f;
+    words(b, 6);
+    norm(b, "n1", "rms_norm", 2);
+    nn_value x = b->x;
+    ok(nn_graph_constant(b->g, "still", ASSAY_F32, (nn_shape){2, {TOKENS, 9}}, still,
+                         &stay));
+    linear(b, "q", 9);
+    qkv[0] = b->x;
+    b->x = x;
+    linear(b, "k", 9);
+    op_of(b, "mul", b->x, stay);
+    qkv[1] = b->x;
+    b->x = x;
+    linear(b, "v", 12);
+    qkv[2] = b->x;
+    ok(nn_graph_op(b->g, "attention", qkv, 3, attrs, 2, &b->x));
+    norm(b, "n2", "layer_norm", 1);
+    linear(b, "c", 5);
+    op(b, "tanh", NULL, 0);
+    op(b, "softmax", NULL, 0);
+    norm(b, "n3", "rms_norm", 1);
+    linear(b, "head", CLASSES);
+    finish(b, .1);
+}
+
 /* ---- numbers ---- */
 
 typedef struct rig {
@@ -329,6 +409,16 @@ static void rows_of_tokens(void **state) {
     check(tokens);
 }
 
+static void blocks_of_transformers(void **state) {
+    (void)state;
+    check(transformer);
+}
+
+static void attention_of_three(void **state) {
+    (void)state;
+    check(apart);
+}
+
 static void what_has_no_tangent_is_named(void **state) {
     (void)state;
     build b = {0};
@@ -374,6 +464,8 @@ int main(void) {
         cmocka_unit_test(convolutions_and_maxima),
         cmocka_unit_test(shortcuts_and_means),
         cmocka_unit_test(rows_of_tokens),
+        cmocka_unit_test(blocks_of_transformers),
+        cmocka_unit_test(attention_of_three),
         cmocka_unit_test(what_has_no_tangent_is_named),
         cmocka_unit_test(what_does_not_move_is_refused),
     };

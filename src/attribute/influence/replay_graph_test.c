@@ -5,6 +5,7 @@
 
 #include "attribute/study/testing.h"
 #include "nn/reference.h"
+#include "nn/tangent.h"
 
 #include <math.h>
 
@@ -38,6 +39,30 @@ static assay_status build_smooth(zoo_model *m) {
 
 static const zoo_model_def sharp = {.name = "sharp", .build = build_sharp},
                            smooth = {.name = "smooth", .build = build_smooth};
+
+/* An image's rows as tokens, through a block of a transformer. */
+static assay_status build_tokens(zoo_model *m) {
+    assay_status status = ASSAY_OK;
+    const nn_attr rows = {.name = "shape", .i = {0, TOY_SIDE, TOY_SIDE}, .count = 3};
+    nn_value x = m->images, from;
+    ASSAY_TRY(zoo_op(m, &x, "reshape", &rows, 1));
+    ASSAY_TRY(zoo_linear(m, &x, "in", 6));
+    ASSAY_TRY(zoo_positions(m, &x, "places"));
+    from = x;
+    ASSAY_TRY(zoo_layer_norm(m, &x, "norm", 1e-5));
+    ASSAY_TRY(zoo_linear(m, &x, "qkv", 18));
+    ASSAY_TRY(zoo_attention(m, &x, 2, false));
+    ASSAY_TRY(zoo_add(m, &x, from));
+    ASSAY_TRY(zoo_gelu(m, &x));
+    ASSAY_TRY(zoo_token(m, &x, 3));
+    m->penultimate = x;
+    ASSAY_TRY(zoo_linear(m, &x, "fc", m->config.classes));
+    m->logits = x;
+done:
+    return status;
+}
+
+static const zoo_model_def tokens = {.name = "tokens", .build = build_tokens};
 
 static const att_recipe momentum_recipe = {
     .epochs = 3, .batch = LITTLE_BATCH, .rate = .05, .momentum = .9, .hold = .5};
@@ -188,6 +213,32 @@ static void smooth_convolutions(void **state) {
     check(&smooth, &nesterov_recipe);
 }
 
+static void blocks_of_transformers(void **state) {
+    (void)state;
+    check(&tokens, &nesterov_recipe);
+}
+
+/* Every op of these models has a tangent, as replay asks for. */
+static void transformers_of_the_zoo(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt-tiny", "gpt-small", "bert-tiny", "vit-tiny"};
+    assay_ctx *ctx = test_ctx(1);
+    for (int i = 0; i < 4; i++) {
+        const bool text = zoo_find(names[i])->tokens;
+        const zoo_config pixels = {
+            .classes = 10, .channels = 3, .height = 32, .width = 32};
+        const zoo_config words = {.classes = 11, .context = 8, .vocabulary = 11};
+        zoo_model m;
+        nn_graph *g;
+        nn_value r;
+        assert_ok(zoo_build(&m, ctx, names[i], text ? &words : &pixels));
+        assert_ok(nn_tangent_create(&g, &r, ctx, m.graph, m.loss));
+        nn_graph_destroy(g);
+        zoo_destroy(&m);
+    }
+    assay_ctx_destroy(ctx);
+}
+
 /* ---- the chain's replay, threads, refusals ---- */
 
 static void as_for_chains(const att_recipe *recipe) {
@@ -256,6 +307,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolutions_with_kinks),
         cmocka_unit_test(smooth_convolutions),
+        cmocka_unit_test(blocks_of_transformers),
+        cmocka_unit_test(transformers_of_the_zoo),
         cmocka_unit_test(chains_get_the_same),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(what_cannot_be_replayed_is_refused),

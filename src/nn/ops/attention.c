@@ -333,6 +333,7 @@ const nn_op_def assay_op_attention = {
     .unplan = attention_unplan,
     .forward = attention_forward,
     .backward = attention_backward,
+    .tangent = attend_tangent,
     .reference = attention_reference,
     .cases = attention_cases,
 };

@@ -21,6 +21,10 @@ static void layer_norm_reference(const nn_node *node,
     row_norm_reference(node, n, true, in, out, d_out, d_in);
 }
 
+static assay_status layer_norm_tangent(nn_value *out, const nn_tangent *t) {
+    return row_norm_tangent(out, t, true);
+}
+
 static const nn_op_case layer_norm_cases[] = {
     {.name = "tokens",
      .batch = 3,
@@ -66,6 +70,7 @@ const nn_op_def assay_op_layer_norm = {
     .forward = layer_norm_forward,
     .backward = layer_norm_backward,
     .factors = row_norm_factors,
+    .tangent = layer_norm_tangent,
     .reference = layer_norm_reference,
     .cases = layer_norm_cases,
 };

@@ -21,6 +21,10 @@ static void rms_norm_reference(const nn_node *node,
     row_norm_reference(node, n, false, in, out, d_out, d_in);
 }
 
+static assay_status rms_norm_tangent(nn_value *out, const nn_tangent *t) {
+    return row_norm_tangent(out, t, false);
+}
+
 static const nn_op_case rms_norm_cases[] = {
     {.name = "tokens",
      .batch = 3,
@@ -48,6 +52,7 @@ const nn_op_def assay_op_rms_norm = {
     .forward = rms_norm_forward,
     .backward = rms_norm_backward,
     .factors = row_norm_factors,
+    .tangent = rms_norm_tangent,
     .reference = rms_norm_reference,
     .cases = rms_norm_cases,
 };

@@ -1,5 +1,6 @@
 /* softmax: y_k = exp(x_k) / sum_j exp(x_j) along `axis` (-1: the last). */
 #include "nn/soft.h"
+#include "nn/tangent.h"
 
 static assay_status softmax_forward(nn_io *io) {
     return soft_forward(io, false);
@@ -18,6 +19,11 @@ static void softmax_reference(const nn_node *node,
                               double *const *d_in) {
     (void)training;
     soft_reference(node, n, false, in[0], out, d_out, d_in[0]);
+}
+
+static assay_status softmax_tangent(nn_value *out, const nn_tangent *t) {
+    return nn_tangent_shares(out, t, t->node->out, t->of[0],
+                             nn_attr_i(t->node, "axis", -1));
 }
 
 static const nn_op_case softmax_cases[] = {
@@ -62,6 +68,7 @@ const nn_op_def assay_op_softmax = {
     .plan = soft_plan,
     .forward = softmax_forward,
     .backward = softmax_backward,
+    .tangent = softmax_tangent,
     .reference = softmax_reference,
     .cases = softmax_cases,
 };
