@@ -81,6 +81,29 @@ done:
     return status;
 }
 
+/* Puts `far` where a key is padding, by the lengths; the first one never is. */
+static assay_status
+hide_padding(nn_value *x, const nn_tangent *t, const attend_shape *s) {
+    assay_status status = ASSAY_OK;
+    const nn_shape shape = {1, {(int64_t)s->keys}};
+    const nn_attr each = {.name = "shape", .i = {0, 1, 1, 1}, .count = 4};
+    int32_t *place = NULL;
+    nn_value length, places, hidden, seen;
+    ASSAY_TRY(mem_new(t->graph->ctx, &place, s->keys, sizeof *place));
+    for (size_t k = 0; k < s->keys; k++)
+        place[k] = k ? (int32_t)k : INT32_MIN;
+    ASSAY_TRY(nn_graph_constant(t->graph, "", ASSAY_I32, shape, place, &places));
+    ASSAY_TRY(
+        nn_graph_constant(t->graph, "", ASSAY_F32, (nn_shape){0, {0}}, &far, &hidden));
+    ASSAY_TRY(nn_tangent_call(&length, t, "reshape", t->node->in[3], -1, &each, 1));
+    ASSAY_TRY(nn_tangent_call(&seen, t, "less", places, length, NULL, 0));
+    const nn_value in[] = {seen, *x, hidden};
+    ASSAY_TRY(nn_graph_op(t->graph, "where", in, 3, NULL, 0, x));
+done:
+    mem_free(t->graph->ctx, place);
+    return status;
+}
+
 /* What goes into the softmax: [0,H,T,S]. */
 static assay_status
 scores(nn_value *out, const nn_tangent *t, const attend_shape *s, const nn_value x[3]) {
@@ -90,6 +113,8 @@ scores(nn_value *out, const nn_tangent *t, const attend_shape *s, const nn_value
     ASSAY_TRY(scaled(out, t, s->scale));
     if (s->causal)
         ASSAY_TRY(hide_later(out, t, s));
+    if (t->node->n_in == 4)
+        ASSAY_TRY(hide_padding(out, t, s));
 done:
     return status;
 }

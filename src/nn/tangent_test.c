@@ -196,18 +196,27 @@ static void transformer(build *b) {
     finish(b, 0);
 }
 
-/* Queries, keys and values apart, of which only some move; a root mean square, a norm
- * without numbers of its own, and shares. */
+/* Queries, keys and values apart, of lengths that the first tokens say; a root mean
+ * square, a norm without numbers of its own, and shares. */
 static void apart(build *b) {
     const nn_attr attrs[] = {{.name = "heads", .i = {3}, .count = 1},
                              {.name = "scale", .f = .7}};
     float still[TOKENS * 9];
-    nn_value stay, qkv[3];
+    const nn_attr first[] = {{.name = "starts", .i = {0}, .count = 1},
+                             {.name = "ends", .i = {1}, .count = 1},
+                             {.name = "axes", .i = {1}, .count = 1}};
+    const nn_attr flat = {.name = "shape", .i = {0}, .count = 1};
+    nn_value stay, qkv[4];
     for (int i = 0; i < TOKENS * 9; i++)
         still[i] = (float)(i % 7) / 4 - .8f;
     words(b, 6);
     norm(b, "n1", "rms_norm", 2);
     nn_value x = b->x;
+    b->x = b->input;
+    op(b, "slice", first, 3);
+    op(b, "reshape", &flat, 1);
+    qkv[3] = b->x;
+    b->x = x;
     ok(nn_graph_constant(b->g, "still", ASSAY_F32, (nn_shape){2, {TOKENS, 9}}, still,
                          &stay));
     linear(b, "q", 9);
@@ -219,7 +228,7 @@ static void apart(build *b) {
     b->x = x;
     linear(b, "v", 12);
     qkv[2] = b->x;
-    ok(nn_graph_op(b->g, "attention", qkv, 3, attrs, 2, &b->x));
+    ok(nn_graph_op(b->g, "attention", qkv, 4, attrs, 2, &b->x));
     norm(b, "n2", "layer_norm", 1);
     linear(b, "c", 5);
     op(b, "tanh", NULL, 0);

@@ -2,6 +2,7 @@
  * (negative: as many less), "mode" 0 fills with "value" (.f, 0), 1 mirrors without the
  * border itself, 2 repeats the border. */
 #include "nn/strided.h"
+#include "nn/tangent.h"
 
 static const char *const attrs[] = {"begins", "ends", "mode", "value", NULL};
 
@@ -140,6 +141,13 @@ static const nn_op_case cases[] = {
      .dtype = {ASSAY_I64}},
     {0}};
 
+/* What it fills with stays where it is. */
+static assay_status pad_tangent(nn_value *out, const nn_tangent *t) {
+    if (nn_attr_i(t->node, "mode", 0) == 0 && nn_attr_f(t->node, "value", 0) != 0)
+        return nn_tangent_none(t, " with a value");
+    return nn_tangent_linear(out, t);
+}
+
 const nn_op_def assay_op_pad = {
     MOVER_OP,
     .plan = pad_plan,
@@ -152,5 +160,6 @@ const nn_op_def assay_op_pad = {
     .attrs = attrs,
     .family = &family,
     .infer = pad_infer,
+    .tangent = pad_tangent,
     .cases = cases,
 };
