@@ -2,6 +2,7 @@
 #ifndef ASSAY_REPORT_H
 #define ASSAY_REPORT_H
 
+#include <assay/attribute.h>
 #include <assay/audit.h>
 
 #ifdef __cplusplus
@@ -31,13 +32,25 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_audit_json(assay_ctx *ctx, const a
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_audit_answer(assay_ctx *ctx, const assay_audit *audit, char **text);
 
 /** A page that shows each target of an attribution beside the rows that help and harm it
- *  most: one file without scripts, written whole or not at all.
- *  @param source  the data that the document was made from
+ *  most: one file without scripts, written whole or not at all. Targets that would take it
+ *  beyond 8 MB are left out, which it says.
+ *  @param source  the data that the document was made from; they are opened, or packed, again
  *  @param json  what assay_attribute or assay_datamodels said, borrowed
  *  @errors FORMAT (another document; rows that the data do not have), as dataset sources;
  *  INVALID (unwritable), NOSPC, NOMEM   @threads safe   @cost decodes each named picture */
 ASSAY_API ASSAY_MUST_CHECK assay_status assay_attribution_page(assay_ctx *ctx, const char *source,
                                                                const char *json, const char *path);
+
+/** assay_attribute with its page: the data are read once. Models and scores are released
+ *  before pictures are looked at.
+ *  @param path  of the page; NULL: none   @errors as both; *json is NULL then */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_attribute_with_page(assay_ctx *ctx, const char *source, const assay_attribute_options *options,
+                          const char *path, char **json);
+/** The same of assay_datamodels. */
+ASSAY_API ASSAY_MUST_CHECK assay_status
+assay_datamodels_with_page(assay_ctx *ctx, const char *source, const assay_datamodels_options *options,
+                           const char *path, char **json);
 
 #ifdef __cplusplus
 }

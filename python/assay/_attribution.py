@@ -35,7 +35,7 @@ class Attribution:
 
     def write_page(self, path: Path, *, context: Context = None) -> None:
         """Writes an HTML page without scripts that shows each target beside its rows; the data are
-        read again for their pictures."""
+        read again for their pictures (page= of attribute() reads them once)."""
         if self._source is None:
             raise _assay.Unsupported("scores of features have no pictures")
         options = {"document": json.dumps(self.document), "path": path}
@@ -143,14 +143,14 @@ def attribute(source: Path, *, method: Optional[str] = None, model: Optional[str
               passages: Union[None, str, Sequence[str]] = None, generate: Optional[int] = None,
               prompt: Optional[str] = None, temperature: Optional[float] = None,
               scores: Union[bool, Path] = False, csv: Optional[Path] = None,
-              seed: Optional[int] = None, context: Context = None,
+              page: Optional[Path] = None, seed: Optional[int] = None, context: Context = None,
               progress: Optional[Progress] = None) -> Attribution:
     """The training rows that help and harm predictions on test rows (of a text: on passages), by one
     method of attribution_methods(), over models trained for the purpose or those of run folders
     (`checkpoints`). Options as `assay attribute -h` says.
 
     scores: True: all of them in memory, at .scores; a path: in that .npy, which .scores then maps.
-    Files that are there are replaced."""
+    page: an HTML page of it, written while the data are open. Files that are there are replaced."""
     with _Scores(scores) as kept:
         options = given(method=method, model=model, models=models, centre=centre, rows=rows,
                         checkpoints=None if checkpoints is None else text_paths(checkpoints),
@@ -158,7 +158,8 @@ def attribute(source: Path, *, method: Optional[str] = None, model: Optional[str
                         dim=dim, damping=_plain("damping", damping), ridge=_plain("ridge", ridge),
                         projector=projector, tracin_checkpoints=tracin_checkpoints,
                         passages=_several(passages), generate=generate, prompt=prompt,
-                        temperature=temperature, scores=kept.path, csv=csv, seed=seed,
+                        temperature=temperature, scores=kept.path, csv=csv, page=page,
+                        seed=seed,
                         **{"from": from_})
         found = json.loads(_assay.attribute(source, options, context, progress))
         return Attribution(found, kept.read(), source)
@@ -171,18 +172,20 @@ def datamodels(source: Path, *, model: Optional[str] = None, rows: Optional[int]
                held_seeds: Optional[int] = None, epochs: Optional[int] = None,
                batch: Optional[int] = None, lr: Optional[float] = None,
                keep: Optional[Path] = None, weights: Union[bool, Path] = False,
-               csv: Optional[Path] = None, top: Optional[int] = None, seed: Optional[int] = None,
-               context: Context = None, progress: Optional[Progress] = None) -> Attribution:
+               csv: Optional[Path] = None, page: Optional[Path] = None, top: Optional[int] = None,
+               seed: Optional[int] = None, context: Context = None,
+               progress: Optional[Progress] = None) -> Attribution:
     """For each target a weight for each training row, fitted to the margins of many models trained on
     random subsets; judged on further subsets (in .document). Options as `assay datamodels -h` says;
     with `keep` the same call goes on after an interruption.
 
-    weights: True: all of them in memory, at .scores; a path: in that .npy, which .scores then maps."""
+    weights: True: all of them in memory, at .scores; a path: in that .npy, which .scores then maps.
+    page: as attribute() has it."""
     with _Scores(weights) as kept:
         options = given(model=model, rows=rows, targets=targets, models=models, share=share, fit=fit,
                         penalty=_auto(penalty), held_subsets=held_subsets, held_seeds=held_seeds,
                         epochs=epochs, batch=batch, rate=lr, keep=keep, weights=kept.path, csv=csv,
-                        top=top, seed=seed)
+                        page=page, top=top, seed=seed)
         found = json.loads(_assay.datamodels(source, options, context, progress))
         return Attribution(found, kept.read(), source)
 

@@ -100,6 +100,21 @@ ASK(lds,
     lds_options,
     assay_lds(ctx, source, o, json))
 
+/* Options, and where the page goes; the options come first. */
+typedef struct paged_attribute {
+    assay_attribute_options options;
+    const char *page;
+} paged_attribute;
+#define PAGED_ATTRIBUTE_INIT                                                             \
+    { .options = ASSAY_ATTRIBUTE_OPTIONS_INIT, .page = NULL }
+
+typedef struct paged_datamodels {
+    assay_datamodels_options options;
+    const char *page;
+} paged_datamodels;
+#define PAGED_DATAMODELS_INIT                                                            \
+    { .options = ASSAY_DATAMODELS_OPTIONS_INIT, .page = NULL }
+
 static const member attribute_options[] = {
     M(assay_attribute_options, method, 's'),
     M(assay_attribute_options, model, 's'),
@@ -126,12 +141,13 @@ static const member attribute_options[] = {
     M(assay_attribute_options, generate, 'i'),
     M(assay_attribute_options, prompt, 's'),
     M(assay_attribute_options, temperature, 'd'),
+    {"page", 's', offsetof(paged_attribute, page)},
     END};
 ASK(attribute,
-    assay_attribute_options,
-    ASSAY_ATTRIBUTE_OPTIONS_INIT,
+    paged_attribute,
+    PAGED_ATTRIBUTE_INIT,
     attribute_options,
-    assay_attribute(ctx, source, o, json))
+    assay_attribute_with_page(ctx, source, &o->options, o->page, json))
 
 static const member datamodels_options[] = {
     M(assay_datamodels_options, model, 's'),
@@ -151,12 +167,13 @@ static const member datamodels_options[] = {
     M(assay_datamodels_options, csv, 's'),
     M(assay_datamodels_options, top, 'i'),
     M(assay_datamodels_options, seed, 'u'),
+    {"page", 's', offsetof(paged_datamodels, page)},
     END};
 ASK(datamodels,
-    assay_datamodels_options,
-    ASSAY_DATAMODELS_OPTIONS_INIT,
+    paged_datamodels,
+    PAGED_DATAMODELS_INIT,
     datamodels_options,
-    assay_datamodels(ctx, source, o, json))
+    assay_datamodels_with_page(ctx, source, &o->options, o->page, json))
 
 static const member counterfactual_options[] = {
     M(assay_counterfactual_options, protocol, 's'),

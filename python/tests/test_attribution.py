@@ -84,12 +84,33 @@ def test_checkpoints_and_kept_features(fashion, folder):
 
 
 def test_a_page(fashion, folder):
-    found = assay.attribute(fashion, **SMALL)
+    found = assay.attribute(fashion, **SMALL, page=folder / "at-once.html")
     found.write_page(folder / "why.html")
     page = (folder / "why.html").read_text()
     assert page.count("<section") == 4 and "http" not in page.replace("http-equiv", "")
+    assert (folder / "at-once.html").read_text() == page
+    assert "default-src 'none'" in page and page.count('<img alt="row ') == 4 * 21
+    assert all(f'href="#t{i}"' in page and f'id="t{i}"' in page for i in range(4))
     with pytest.raises(assay.InvalidArgument):
         found.write_page(folder / "absent" / "why.html")
+    with pytest.raises(assay.InvalidArgument):
+        assay.attribute(fashion, **SMALL, page=folder / "absent" / "why.html")
+    for target in found.targets:
+        target["helpful"] = []
+    found.write_page(folder / "few.html")
+    assert (folder / "few.html").read_text().count("<li>none") == 4
+    found.document["targets"] *= 200  # more than fit
+    found.write_page(folder / "many.html")
+    page = (folder / "many.html").read_text()
+    assert len(page) <= 8_000_000 and f"These are the first {page.count('<section')}:" in page
+    found.document["targets"] = []
+    found.write_page(folder / "none.html")
+    assert "Nothing was asked about" in (folder / "none.html").read_text()
+    for wrong in ([{"row": 600}], [{"row": -1}], [{}], 3):
+        found.document["targets"] = wrong
+        with pytest.raises(assay.FormatError):
+            found.write_page(folder / "wrong.html")
+    assert not (folder / "wrong.html").exists()
 
 
 def test_passages_of_a_text(folder):

@@ -5,6 +5,7 @@
 #include "attribute/measure/stats.h"
 #include "attribute/named.h"
 #include "attribute/regress/regress.h"
+#include "attribute/shown.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/options.h"
@@ -288,10 +289,27 @@ done:
     return status;
 }
 
-assay_status assay_datamodels(assay_ctx *ctx,
-                              const char *source,
-                              const assay_datamodels_options *options,
-                              char **json) {
+static void let_go(work *x) {
+    store_destroy(x->margins);
+    store_destroy(x->truth);
+    x->margins = x->truth = NULL;
+    mem_free(x->ctx, x->mean);
+    mem_free(x->ctx, x->foretold);
+    mem_free(x->ctx, x->w);
+    x->mean = x->foretold = x->w = NULL;
+    reg_moments_free(&x->moments);
+    x->moments = (reg_moments){0};
+    att_subsets_free(&x->subsets);
+    att_subsets_free(&x->held);
+    if (x->lab.ctx)
+        att_lab_keep_data(&x->lab);
+}
+
+assay_status att_datamodels(char **json,
+                            assay_ctx *ctx,
+                            const char *source,
+                            const assay_datamodels_options *options,
+                            const att_viewer *viewer) {
     assay_status status = ASSAY_OK;
     work x = {.ctx = ctx, .o = ASSAY_DATAMODELS_OPTIONS_INIT};
     uint64_t began = os_now_ns();
@@ -304,19 +322,22 @@ assay_status assay_datamodels(assay_ctx *ctx,
     ASSAY_TRY(tell(&x, json, began));
     ASSAY_TRY(store_close(&x.margins));
     ASSAY_TRY(store_close(&x.truth));
+    let_go(&x);
+    if (viewer)
+        ASSAY_TRY(viewer->look(viewer->cookie, x.lab.data, *json));
 done:
-    if (status != ASSAY_OK && json) {
+    if (status != ASSAY_OK) {
         assay_string_free(ctx, *json);
         *json = NULL;
     }
-    store_destroy(x.margins);
-    store_destroy(x.truth);
-    mem_free(ctx, x.mean);
-    mem_free(ctx, x.foretold);
-    mem_free(ctx, x.w);
-    reg_moments_free(&x.moments);
-    att_subsets_free(&x.subsets);
-    att_subsets_free(&x.held);
+    let_go(&x);
     att_lab_close(&x.lab);
     return status;
+}
+
+assay_status assay_datamodels(assay_ctx *ctx,
+                              const char *source,
+                              const assay_datamodels_options *options,
+                              char **json) {
+    return att_datamodels(json, ctx, source, options, NULL);
 }

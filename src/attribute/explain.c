@@ -1,6 +1,7 @@
 /* assay_attribute: what is asked for, and the document about the rows that help and harm
  * each target most. */
 #include "attribute/explain.h"
+#include "attribute/shown.h"
 
 #include "base/json.h"
 #include "base/options.h"
@@ -101,10 +102,24 @@ done:
     return status;
 }
 
-assay_status assay_attribute(assay_ctx *ctx,
-                             const char *source,
-                             const assay_attribute_options *options,
-                             char **json) {
+static void let_go(explain *e) {
+    mem_free(e->ctx, e->top);
+    e->top = NULL;
+    explain_models_free(e);
+    e->trained = (att_ensemble){0};
+    e->card = (model_card){0};
+    e->given = NULL;
+    e->margins = NULL;
+    if (e->lab.ctx)
+        att_lab_keep_data(&e->lab);
+    att_lab_text_close(&e->text);
+}
+
+assay_status att_attribute(char **json,
+                           assay_ctx *ctx,
+                           const char *source,
+                           const assay_attribute_options *options,
+                           const att_viewer *viewer) {
     assay_status status = ASSAY_OK;
     explain e = {.ctx = ctx, .o = ASSAY_ATTRIBUTE_OPTIONS_INIT};
     uint64_t began = os_now_ns();
@@ -121,10 +136,22 @@ assay_status assay_attribute(assay_ctx *ctx,
     ASSAY_TRY(explain_models(&e));
     ASSAY_TRY(explain_scores(&e));
     ASSAY_TRY(tell(&e, json, began));
+    let_go(&e);
+    if (viewer)
+        ASSAY_TRY(viewer->look(viewer->cookie, e.lab.data, *json));
 done:
-    mem_free(ctx, e.top);
-    explain_models_free(&e);
+    if (status != ASSAY_OK) {
+        assay_string_free(ctx, *json);
+        *json = NULL;
+    }
+    let_go(&e);
     att_lab_close(&e.lab);
-    att_lab_text_close(&e.text);
     return status;
+}
+
+assay_status assay_attribute(assay_ctx *ctx,
+                             const char *source,
+                             const assay_attribute_options *options,
+                             char **json) {
+    return att_attribute(json, ctx, source, options, NULL);
 }

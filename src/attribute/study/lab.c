@@ -118,16 +118,24 @@ size_t att_lab_targets(const att_lab *lab) {
     return lab->text ? lab->text->count : lab->study.n_targets;
 }
 
+void att_lab_keep_data(att_lab *lab) {
+    zoo_destroy(&lab->model);
+    mem_free(lab->ctx, lab->labels);
+    mem_free(lab->ctx, lab->rows);
+    mem_free(lab->ctx, lab->targets);
+    lab->labels = NULL;
+    lab->rows = lab->targets = NULL;
+    npy_close(&lab->pixels);
+    lab->study = (att_study){0};
+    lab->train = (train_data){0};
+}
+
 void att_lab_close(att_lab *lab) {
     if (!lab->ctx)
         return;
     err_record record; /* cleaning up must not hide why we are here */
     err_save(&record);
-    zoo_destroy(&lab->model);
-    mem_free(lab->ctx, lab->labels);
-    mem_free(lab->ctx, lab->rows);
-    mem_free(lab->ctx, lab->targets);
-    npy_close(&lab->pixels);
+    att_lab_keep_data(lab);
     dataset_close(lab->data);
     if (lab->work && os_remove_tree(lab->work) != ASSAY_OK)
         log_line(lab->ctx, ASSAY_LOG_WARN, "work files are left in %s", lab->work);

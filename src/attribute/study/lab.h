@@ -41,6 +41,8 @@ ASSAY_MUST_CHECK assay_status att_lab_of_text(att_lab *out,
                                               const att_protocol *protocol);
 /* What is asked about: the study's targets, or passages of several of them. */
 size_t att_lab_targets(const att_lab *lab);
+/* Lets go of all but the dataset, which still can be looked at. */
+void att_lab_keep_data(att_lab *lab);
 /* Accepts a zeroed one. What can't be removed of the work files is left there. */
 void att_lab_close(att_lab *lab);
 

@@ -111,10 +111,8 @@ static assay_status run(cli_run *run) {
     o.weights = cli_text(a, "weights");
     o.csv = cli_text(a, "csv");
     o.seed = (uint64_t)cli_int(a, "seed");
-    assay_status status = assay_datamodels(run->ctx, a->positional[0], &o, &json);
-    if (status == ASSAY_OK && cli_text(a, "page"))
-        status =
-            assay_attribution_page(run->ctx, a->positional[0], json, cli_text(a, "page"));
+    assay_status status = assay_datamodels_with_page(run->ctx, a->positional[0], &o,
+                                                     cli_text(a, "page"), &json);
     return cli_answer(run, status, json, tell);
 }
 
