@@ -15,7 +15,8 @@ typedef struct assay_trace_options {
                              and test rows, as `assay attribute --scores` writes them */
     const char *against; /**< compare: another of the same rows and targets; NULL */
     int count;           /**< select: rows that are chosen; clusters: how many; compare:
-                              components; 0: a tenth of the rows, 8, 3 */
+                              components; 0: a tenth of the rows, twice the
+                              classes, 3 */
     const char *how;     /**< select: "sum" (NULL) or "votes" */
     int dim;             /**< clusters: dimensions of the embedding; 0: 16 */
     double threshold;    /**< leaks: a target's first row, over its second one, by what

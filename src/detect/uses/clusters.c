@@ -9,8 +9,6 @@
 
 #include <math.h>
 
-enum { USUAL_CLUSTERS = 8 };
-
 static assay_status embed(float **out, const trace *t) {
     assay_status status = ASSAY_OK;
     double *mean = NULL;
@@ -108,7 +106,9 @@ done:
 
 static assay_status run(trace *t) {
     assay_status status = ASSAY_OK;
-    size_t want = t->o.count ? (size_t)t->o.count : USUAL_CLUSTERS;
+    size_t usual =
+        2 * (size_t)t->lab.card.classes; /* classes come apart before the rest */
+    size_t want = t->o.count ? (size_t)t->o.count : usual < t->n ? usual : t->n;
     float *x = NULL;
     la_principal p = {0};
     la_clusters c = {0};
