@@ -1,5 +1,6 @@
 /* Uses of scores on tables whose answers are known: planted copies, a planted group, a
  * feature that only one algorithm goes by; and tables that are refused. */
+#include <assay/attribute.h>
 #include <assay/trace.h>
 
 #include "base/json.h"
@@ -119,6 +120,36 @@ static void leaks_are_found_by_scores_and_pixels(void **state) {
     }
     assert_int_equal(json_get_int(json_get(json_at(named, COPIES), "row"), -1),
                      TRAIN + 20);
+    json_doc_destroy(doc);
+    end(w);
+}
+
+/* The same with scores of models that were trained on the copies. */
+static void leaks_are_found_in_attribution(void **state) {
+    (void)state;
+    world *w = begin(2);
+    const test_path scores = test_in(&w->scratch, "s.npy");
+    assay_attribute_options a = ASSAY_ATTRIBUTE_OPTIONS_INIT;
+    char *json;
+    a.method = "kernel";
+    a.models = 3;
+    a.targets = TARGETS;
+    a.epochs = 8;
+    a.batch = 20;
+    a.scores = scores.text;
+    assert_ok(assay_attribute(w->ctx, w->source.text, &a, &json));
+    assay_string_free(w->ctx, json);
+    assay_trace_options o = ASSAY_TRACE_OPTIONS_INIT;
+    o.use = "leaks";
+    o.scores = scores.text;
+    json_doc *doc = told(w, &o);
+    const json_val *all = json_root(doc), *named = json_get(all, "named");
+    size_t first = 0;
+    assert_int_equal(count_of(all, "leak") + count_of(all, "copy"), COPIES);
+    assert_true(count_of(all, "leak") >= COPIES / 2);
+    for (size_t i = 0; i < COPIES; i++)
+        first += json_get_int(json_get(json_at(named, i), "rank"), 0) == 1;
+    assert_true(first >= COPIES - 1);
     json_doc_destroy(doc);
     end(w);
 }
@@ -323,6 +354,7 @@ static void bad_tables_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaks_are_found_by_scores_and_pixels),
+        cmocka_unit_test(leaks_are_found_in_attribution),
         cmocka_unit_test(rows_are_chosen),
         cmocka_unit_test(a_group_is_one_cluster),
         cmocka_unit_test(a_difference_is_the_first_component),
