@@ -485,6 +485,12 @@ class Data(Packed):
         other.write_text("fine film\n")
         self.assertIn("line 1", self.refused(3, "eval", run, other).err)
         self.assertIn("whole sequences", self.refused(3, "generate", run).err)
+        page, call = self.dir / "s.html", ("attribute", table, "--method=trak", "--dim=256", "--targets=2", "--top=3")
+        told = json.loads(self.good(*call, "--checkpoint", run, "--page", page, "--json").out)
+        self.assertEqual([len(t["helpful"]) for t in told["targets"]], [3, 3])
+        self.assertTrue(all(r["text"].startswith("film") and r["class"] in "01" for t in told["targets"] for r in t["harmful"]))
+        self.assertIn("film", page.read_text())
+        self.assertIn("film", self.good(*call, "--model=bert-tiny", "--rows=50", "--epochs=1", "--batch=10", "--models=1").out)
 
     def test_attribute_a_text(self):
         text, run, page = self.dir / "b.txt", self.dir / "text", self.dir / "text.html"

@@ -53,6 +53,7 @@ assay_status explain_load(explain *e) {
         ASSAY_FAIL(ASSAY_E_INVALID, "no checkpoint is given");
     e->protocol.model = e->given[0].card.name;
     e->protocol.size = e->given[0].card.size;
+    e->protocol.card = &e->given[0].card;
 done:
     return status;
 }
@@ -102,7 +103,7 @@ static assay_status card_fit(explain *e) {
 
 static assay_status given_models(explain *e) {
     assay_status status = ASSAY_OK;
-    if (!e->lab.text)
+    if (e->lab.data)
         ASSAY_TRY(card_fit(e));
     for (int m = 0; m < e->models; m++) {
         const att_member member = explain_member(e, m);

@@ -21,12 +21,8 @@ static assay_status only_text(bool asked, const char *what) {
 assay_status explain_is_text(bool *out, explain *e, const char *source) {
     assay_status status = ASSAY_OK;
     const assay_attribute_options *o = &e->o;
-    *out = e->given ? e->given[0].card.tokens != NULL : corpus_is(e->ctx, source);
-    if (*out && e->given && e->given[0].zoo.def->sequences)
-        ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
-                   "%s judges whole sequences: its rows are no "
-                   "windows of a text",
-                   e->given[0].card.name);
+    *out = e->given ? e->given[0].card.tokens && !e->given[0].zoo.def->sequences
+                    : corpus_is(e->ctx, source);
     if (!*out)
         ASSAY_TRY(only_text(o->passages != NULL, "a passage"));
     if (!*out)

@@ -26,17 +26,9 @@ assay_status named_pick(att_top *out,
     return status;
 }
 
-/* ---- of images ---- */
+/* ---- of images and sentences ---- */
 
-static void tell_image(json_out *j, const att_lab *lab, uint32_t row) {
-    json_kint(j, "row", row);
-    json_kstr(j, "id", dataset_id(lab->data, row));
-    json_kstr(j, "class", dataset_class_name(lab->data, lab->labels[row]));
-}
-
-/* ---- of a text ---- */
-
-static void tell_bytes(json_out *j, const char *key, const uint8_t *bytes, size_t n) {
+static void tell_bytes(json_out *j, const char *key, const void *bytes, size_t n) {
     buf text = buf_make(j->b->ctx);
     buf_add(&text, bytes, n);
     if (buf_check(&text) == ASSAY_OK)
@@ -45,6 +37,24 @@ static void tell_bytes(json_out *j, const char *key, const uint8_t *bytes, size_
         j->b->failed = true;
     buf_free(&text);
 }
+
+static void tell_sentence(json_out *j, const sentences *s, uint32_t row) {
+    size_t from = s->begin[row];
+    tell_bytes(j, "text", s->text.data + from, s->begin[row + 1] - from);
+}
+
+static void tell_labelled(json_out *j, const att_lab *lab, uint32_t row) {
+    json_kint(j, "row", row);
+    if (!lab->data) {
+        json_kstr(j, "class", lab->card.class_name[lab->sentences.label[row]]);
+        tell_sentence(j, &lab->sentences, row);
+        return;
+    }
+    json_kstr(j, "id", dataset_id(lab->data, row));
+    json_kstr(j, "class", dataset_class_name(lab->data, lab->labels[row]));
+}
+
+/* ---- of a text ---- */
 
 static void tell_window(json_out *j, const att_lab *lab, uint32_t row) {
     size_t bytes;
@@ -70,7 +80,7 @@ static void tell_passage(json_out *j, const att_passage *p) {
 /* What stands for a row in the table beside its number: its label, or its place. */
 static int64_t row_mark(const att_lab *lab, uint32_t row) {
     return lab->text ? (int64_t)lab->text->windows.window[row].byte
-                     : (int64_t)lab->labels[row];
+                     : (int64_t)lab->train.labels[row];
 }
 
 static void tell_rows(json_out *j,
@@ -87,7 +97,7 @@ static void tell_rows(json_out *j,
     for (int i = 0; i < top && named[i].row != UINT32_MAX; i++) {
         uint32_t row = lab->study.rows[named[i].row];
         json_obj(j);
-        (lab->text ? tell_window : tell_image)(j, lab, row);
+        (lab->text ? tell_window : tell_labelled)(j, lab, row);
         json_knum(j, value, (double)named[i].score);
         json_obj_end(j);
         buf_fmt(csv, "%zu,%s,%d,%u,%lld,%.9g\n", number, kind, i + 1, row,
@@ -111,7 +121,7 @@ void named_tell(json_out *j,
         if (lab->text)
             tell_passage(j, &lab->text->passage[t]);
         else
-            tell_image(j, lab, lab->study.targets[t]);
+            tell_labelled(j, lab, lab->study.targets[t]);
         json_knum(j, "margin", margin[t]);
         tell_rows(j, csv, lab, named, top, value, t, "helpful");
         tell_rows(j, csv, lab, named + top, top, value, t, "harmful");

@@ -22,7 +22,8 @@ enum {
 };
 
 static const char STYLE[] =
-    "nav{position:static;font-size:13px;margin:14px 0}nav a{margin-right:14px;white-space:nowrap}"
+    "nav{position:static;font-size:13px;margin:14px 0}nav "
+    "a{margin-right:14px;white-space:nowrap}"
     "nav summary{cursor:pointer;padding:4px 0}"
     ".t0{content-visibility:auto;contain-intrinsic-size:auto "
     "620px;display:grid;grid-template-columns:150px 1fr;gap:24px;background:var(--card);"
@@ -141,7 +142,7 @@ static assay_status list(const book *k,
         buf_str(k->b, "<span>");
         signed_number(k, score);
         buf_fmt(k->b, " row %lld", (long long)json_get_int(json_get(v, "row"), 0));
-        if (!k->data)
+        if (json_get(v, "byte"))
             buf_fmt(k->b, ", byte %lld", (long long)json_get_int(json_get(v, "byte"), 0));
         buf_str(k->b, "</span>");
         if (!k->data)
@@ -164,7 +165,7 @@ static void probability(const book *k, const json_val *v) {
 /* What a target is called in its heading and in links to it. */
 static void title(const book *k, const json_val *v) {
     const char *kind = json_get_str(json_get(v, "kind"), "");
-    if (k->data)
+    if (json_get(v, "class"))
         text_html(k->b, json_get_str(json_get(v, "class"), ""));
     else
         buf_str(k->b, strcmp(kind, "given") == 0       ? "Asked about"
@@ -193,13 +194,20 @@ done:
     return status;
 }
 
+/* Of a text, or a sentence with a label. */
 static void about_passage(const book *k, const json_val *v, size_t i) {
+    const json_val *tokens = json_get(v, "tokens");
     heading(k, v, i);
     quote(k, json_get_str(json_get(v, "prompt"), ""),
           json_get_str(json_get(v, "text"), ""));
     buf_str(k->b, "<p>");
-    text_counted(k->b, (uint64_t)json_get_int(json_get(v, "tokens"), 0), "token");
-    buf_str(k->b, ", their mean margin: probability ");
+    if (tokens) {
+        text_counted(k->b, (uint64_t)json_get_int(tokens, 0), "token");
+        buf_str(k->b, ", their mean margin: probability ");
+    } else {
+        buf_fmt(k->b, "row %lld, mean margin of its label: probability ",
+                (long long)json_get_int(json_get(v, "row"), 0));
+    }
     probability(k, v);
 }
 

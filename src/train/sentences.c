@@ -130,8 +130,7 @@ done:
 
 /* ---- assay_eval ---- */
 
-/* The file's labels by the model's numbers. */
-static assay_status labels_match(sentences *s, const model_card *card) {
+assay_status sentences_labels(sentences *s, const model_card *card) {
     for (size_t i = 0; i < s->rows; i++) {
         const char *name = s->class_name[s->label[i]];
         int c = 0;
@@ -180,7 +179,7 @@ assay_status eval_sentences(assay_ctx *ctx,
     size_t n;
     double single;
     ASSAY_TRY(sentences_read(&s, ctx, source));
-    ASSAY_TRY_AT(labels_match(&s, &m[0].card), "%s", source);
+    ASSAY_TRY_AT(sentences_labels(&s, &m[0].card), "%s", source);
     ASSAY_TRY_AT(sentences_for(&s, &m[0].card), "%s", source);
     ASSAY_TRY_AT(split_rows(&rows, &n, &s, &m[0].card, split), "%s", source);
     const train_data data = {.sentences = &s, .labels = s.label, .card = &m[0].card};

@@ -17,6 +17,9 @@ ASSAY_MUST_CHECK assay_status sentences_card_make(model_card *card,
                                                   const uint32_t *rows,
                                                   size_t n,
                                                   uint64_t seed);
+/* A file's labels by the numbers that a model's card has for their names. SHAPE: a class
+ * that it does not know */
+ASSAY_MUST_CHECK assay_status sentences_labels(sentences *s, const model_card *card);
 /* Whether a row is kept apart from training: a share of all, the same for all seeds. */
 bool sentences_held(double held_out, size_t row);
 

@@ -108,6 +108,11 @@ assay_status cf_scores(counterfactual *c, const cf_source *source, double *secon
         return from_method(c, source->method, seconds);
     if (source->file)
         return att_scores_read(c->scores, &c->lab.study, c->protocol.name, source->file);
+    if (strcmp(source->name, "pixels") == 0 && !c->lab.study.data->pixels) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "sentences have no pixels");
+        err_help("choose random, random-class or methods of attribution");
+        return ASSAY_E_UNSUPPORTED;
+    }
     for (size_t i = 0; i < BASELINES; i++)
         for (size_t t = 0; t < c->lab.study.n_targets; t++)
             if (strcmp(baselines[i].name, source->name) == 0)

@@ -1,7 +1,8 @@
-/* Pixels are normalised; windows of a text are copied. */
+/* Pixels are normalised; tokens are copied. */
 #include "attribute/study/examples.h"
 
 #include "data/text/passages.h"
+#include "data/text/sentences.h"
 #include "simd/simd.h"
 
 void att_images(float *out, const train_data *data, const uint32_t *rows, size_t n) {
@@ -28,7 +29,10 @@ void att_examples(void *inputs,
         passages_feed(inputs, labels, data->passages, rows, n);
         return;
     }
-    att_images(inputs, data, rows, n);
+    if (data->sentences)
+        sentences_feed(inputs, data->sentences, rows, n);
+    else
+        att_images(inputs, data, rows, n);
     for (size_t i = 0; i < n; i++)
         labels[i] = data->labels[rows[i]];
 }

@@ -1,4 +1,5 @@
-/* Rows of a study's data as a model takes them: images, or windows of a text. */
+/* Rows of a study's data as a model takes them: images, sentences, or windows of
+ * a text. */
 #ifndef ATTRIBUTE_EXAMPLES_H
 #define ATTRIBUTE_EXAMPLES_H
 

@@ -1,6 +1,6 @@
 /* Opens the data of a study, images into a temporary folder, and fixes rows, targets and
  * model. */
-#include "attribute/study/lab.h"
+#include "attribute/study/lab_inside.h"
 
 #include "train/run_dir.h"
 
@@ -64,26 +64,35 @@ done:
     return status;
 }
 
+static assay_status images_open(att_lab *lab, const char *source) {
+    assay_status status = ASSAY_OK;
+    ASSAY_TRY(work_dir_make(&lab->work, lab->ctx, "lab"));
+    ASSAY_TRY(data_open(lab, source));
+    lab->card = (model_card){.size = lab->size,
+                             .channels = dataset_channels(lab->data),
+                             .classes = dataset_classes(lab->data)};
+    memcpy(lab->card.dataset_sha256, dataset_sha256(lab->data), 65);
+    dataset_statistics(&lab->pixels, lab->n_rows, lab->card.mean, lab->card.std);
+    const zoo_config config = {.classes = lab->card.classes,
+                               .channels = lab->card.channels,
+                               .height = lab->size,
+                               .width = lab->size};
+    ASSAY_TRY(zoo_build(&lab->model, lab->ctx, lab->protocol->model, &config));
+    lab->train =
+        (train_data){.pixels = &lab->pixels, .labels = lab->labels, .card = &lab->card};
+done:
+    return status;
+}
+
 assay_status att_lab_open(att_lab *out,
                           assay_ctx *ctx,
                           const char *source,
                           const att_protocol *protocol) {
     assay_status status = ASSAY_OK;
     *out = (att_lab){.ctx = ctx, .protocol = protocol};
-    ASSAY_TRY(work_dir_make(&out->work, ctx, "lab"));
-    ASSAY_TRY(data_open(out, source));
-    out->card = (model_card){.size = out->size,
-                             .channels = dataset_channels(out->data),
-                             .classes = dataset_classes(out->data)};
-    memcpy(out->card.dataset_sha256, dataset_sha256(out->data), 65);
-    dataset_statistics(&out->pixels, out->n_rows, out->card.mean, out->card.std);
-    const zoo_config config = {.classes = out->card.classes,
-                               .channels = out->card.channels,
-                               .height = out->size,
-                               .width = out->size};
-    ASSAY_TRY(zoo_build(&out->model, ctx, protocol->model, &config));
-    out->train =
-        (train_data){.pixels = &out->pixels, .labels = out->labels, .card = &out->card};
+    const zoo_model_def *def = zoo_find(protocol->model);
+    ASSAY_TRY(def && def->sequences ? att_lab_sentences_open(out, source)
+                                    : images_open(out, source));
     study_make(out, protocol->targets);
 done:
     if (status != ASSAY_OK)
@@ -136,6 +145,8 @@ void att_lab_close(att_lab *lab) {
     err_record record; /* cleaning up must not hide why we are here */
     err_save(&record);
     att_lab_keep_data(lab);
+    sentences_free(&lab->sentences);
+    model_card_free(&lab->card, lab->ctx);
     dataset_close(lab->data);
     if (lab->work && os_remove_tree(lab->work) != ASSAY_OK)
         log_line(lab->ctx, ASSAY_LOG_WARN, "work files are left in %s", lab->work);

@@ -6,6 +6,7 @@
 #include "attribute/study/lab_text.h"
 #include "attribute/study/protocol.h"
 #include "attribute/study/study.h"
+#include "train/sentences.h"
 
 typedef struct att_lab {
     assay_ctx *ctx;
@@ -16,6 +17,7 @@ typedef struct att_lab {
     dataset *data;
     npy_array pixels;
     int32_t *labels;
+    sentences sentences; /* instead of data, pixels and labels */
     uint32_t *rows, *targets;
     model_card card;
     zoo_model model;
@@ -24,9 +26,10 @@ typedef struct att_lab {
     char *work; /* a folder of work files that goes with it; NULL: there is none */
 } att_lab;
 
-/** @param out  points into itself: it stays where it is
+/** Of a protocol whose model classifies sequences, the source is a table of sentences.
+ *  @param out  points into itself: it stays where it is
  *  @param protocol  borrowed; no rows: all training rows; no size: as the images suggest
- *  @errors as dataset_open_any; SHAPE when rows are too few */
+ *  @errors as dataset_open_any, sentences_read; SHAPE when rows are too few */
 ASSAY_MUST_CHECK assay_status att_lab_open(att_lab *out,
                                            assay_ctx *ctx,
                                            const char *source,

@@ -11,6 +11,9 @@
 static const att_recipe toy_recipe = {
     .epochs = 6, .batch = 20, .rate = .05, .momentum = .9, .hold = .5};
 
+static const att_recipe sentences_recipe = {
+    .epochs = 4, .batch = 25, .rate = .02, .momentum = .9, .hold = .5};
+
 static const att_protocol protocols[] = {
     {.name = "a",
      .summary =
@@ -47,6 +50,17 @@ static const att_protocol protocols[] = {
      .seeds = 4,
      .fit_subsets = 50,
      .recipe = RECIPE},
+    {.name = "sst2",
+     .summary = "an encoder on 2,000 sentences, halves of them: 40 subsets, 2 seeds, 100 "
+                "targets",
+     .model = "bert-tiny",
+     .rows = 2000,
+     .targets = 100,
+     .share = .5,
+     .subsets = 40,
+     .seeds = 2,
+     .fit_subsets = 16,
+     .recipe = sentences_recipe},
     {.name = "toy",
      .summary = "protocol a in small, for a first look and for tests",
      .model = "mlp",

@@ -14,6 +14,8 @@ typedef struct att_protocol {
     size_t
         fit_subsets; /* disjointly drawn, one model each, that settings are chosen on */
     att_recipe recipe;
+    const model_card *card; /* of a given model of sequences, whose tokens and classes are
+                               taken; NULL: made from the rows */
 } att_protocol;
 
 /* One of a caller's own: the first rows and targets (no rows: all there are), in the

@@ -119,11 +119,13 @@ static void tell(text *t, const char *json) {
     json_view next = {0}, targets = json_member(json_look(json), "targets");
     while (json_next(targets, &next, NULL)) {
         text id = {0}, class = {0};
-        if (json_has(json_member(next, "text"))) {
+        if (json_has(json_member(next, "tokens"))) {
             tell_passage(t, next);
             continue;
         }
-        json_words(&id, json_member(next, "id"));
+        json_line(&id,
+                  json_member(next, json_has(json_member(next, "id")) ? "id" : "text"),
+                  60);
         json_words(&class, json_member(next, "class"));
         text_add(t, "%s, %s, margin %.2f\n", id.data ? id.data : "",
                  class.data ? class.data : "",
