@@ -13,13 +13,12 @@ static const double eps = 1e-12;
 
 static assay_status add_embeddings(zoo_model *m, nn_value *x) {
     assay_status status = ASSAY_OK;
-    const int32_t none = 0;
-    nn_value segment;
+    const nn_value tokens[] = {*x, *x};
+    nn_value segment; /* 0, of each token: its gradient is then each example's own */
     ASSAY_TRY(zoo_embedding(m, x, "bert.embeddings.word_embeddings",
                             m->config.vocabulary + ZOO_SPECIAL, WIDTH));
     ASSAY_TRY(zoo_positions(m, x, "bert.embeddings.position_embeddings"));
-    ASSAY_TRY(nn_graph_constant(m->graph, "segment", ASSAY_I32, (nn_shape){1, {1}}, &none,
-                                &segment));
+    ASSAY_TRY(nn_graph_op(m->graph, "sub", tokens, 2, NULL, 0, &segment));
     ASSAY_TRY(zoo_embedding(m, &segment, "bert.embeddings.token_type_embeddings",
                             SEGMENTS, WIDTH));
     ASSAY_TRY(zoo_add(m, x, segment));
