@@ -40,7 +40,7 @@ static assay_status
 open_part(given *g, given_member *m, given_part part, const char *path) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(mem_strdup(g->ctx, &m->path[part], path));
-    ASSAY_TRY_AT(npy_open(&m->array[part], g->ctx, path, false), "%s", path);
+    ASSAY_TRY(npy_open(&m->array[part], g->ctx, path, false));
     ASSAY_TRY(check_part(&m->array[part], part, path));
 done:
     return status;

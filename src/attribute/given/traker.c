@@ -28,7 +28,7 @@ static assay_status flags_check(assay_ctx *ctx, const char *path) {
     size_t missing = 0;
     if (!os_exists(path))
         return ASSAY_OK; /* stores that were copied without it */
-    ASSAY_TRY_AT(npy_open(&a, ctx, path, false), "%s", path);
+    ASSAY_TRY(npy_open(&a, ctx, path, false));
     if (a.dtype != ASSAY_I32 || a.ndim < 1 ||
         (int64_t)(a.bytes / sizeof(int32_t)) != a.dim[0]) {
         (void)err_set(ASSAY_E_DTYPE, "flags of rows are int32, one a row");

@@ -41,7 +41,7 @@ kept_load(lds *l, const char *path, const int64_t dim[3], float *out, bool *foun
     *found = false;
     if (!os_exists(path))
         return ASSAY_OK;
-    ASSAY_TRY_AT(npy_open(&a, l->ctx, path, false), "%s", path);
+    ASSAY_TRY(npy_open(&a, l->ctx, path, false));
     if (a.dtype != ASSAY_F32 || a.ndim != 3 || a.dim[0] != dim[0] || a.dim[1] != dim[1] ||
         a.dim[2] != dim[2])
         ASSAY_FAIL(ASSAY_E_FORMAT, "%s does not hold this protocol's margins", path);

@@ -96,7 +96,7 @@ block_find(float *out, bool *found, const block *b, const char *path) {
     *found = false;
     if (!os_exists(path))
         return ASSAY_OK;
-    ASSAY_TRY_AT(npy_open(&a, b->s->ctx, path, false), "%s", path);
+    ASSAY_TRY(npy_open(&a, b->s->ctx, path, false));
     if (a.dtype != ASSAY_F32 || a.ndim != 2 || a.dim[0] != (int64_t)b->n ||
         a.dim[1] != (int64_t)b->seeds) {
         (void)err_set(ASSAY_E_FORMAT, "not the margins of %zu sets and %zu seeds", b->n,

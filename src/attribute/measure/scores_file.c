@@ -10,7 +10,7 @@ assay_status
 att_scores_read(float *out, const att_study *s, const char *protocol, const char *path) {
     assay_status status = ASSAY_OK;
     npy_array a = {0};
-    ASSAY_TRY_AT(npy_open(&a, s->ctx, path, false), "%s", path);
+    ASSAY_TRY(npy_open(&a, s->ctx, path, false));
     if (a.dtype != ASSAY_F32 || a.ndim != 2 || a.dim[0] != (int64_t)s->n_rows ||
         a.dim[1] < (int64_t)s->n_targets) {
         (void)err_set(ASSAY_E_SHAPE, "scores are not f32 [%zu rows, %zu targets or more]",

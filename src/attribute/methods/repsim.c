@@ -22,7 +22,7 @@ static assay_status run_rows(void *arg, int worker, size_t begin, size_t end) {
     look_job *job = arg;
     assay_status status = ASSAY_OK;
     const att_study *s = job->study;
-    uint32_t row[BATCH];
+    uint32_t row[BATCH] = {0};
     for (size_t i = begin; i < end; i++)
         row[i - begin] = i < s->n_rows ? s->rows[i] : s->targets[i - s->n_rows];
     float *at = job->out + begin * job->width;

@@ -142,7 +142,7 @@ static assay_status shape_check(trace *t, const npy_array *a, const char *path) 
 static assay_status scores_read(float **out, trace *t, const char *path) {
     assay_status status = ASSAY_OK;
     npy_array a = {0};
-    ASSAY_TRY_AT(npy_open(&a, t->ctx, path, false), "%s", path);
+    ASSAY_TRY(npy_open(&a, t->ctx, path, false));
     ASSAY_TRY(shape_check(t, &a, path));
     ASSAY_TRY(mem_new(t->ctx, out, t->n * t->m, sizeof **out));
     for (size_t i = 0; i < t->n * t->m; i++) {
