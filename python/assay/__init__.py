@@ -9,7 +9,8 @@ from ._assay import (Array, Batch, Cancelled, Context, DiskFull, DTypeError, Err
                      ShapeError, Unsupported, VersionError)
 from ._assay import version as __version__
 from ._attribution import (Attribution, attribute, attribution_methods, bench_attribute,
-                           counterfactual, datamodels, lds, mislabels, mislabels_methods, score)
+                           counterfactual, datamodels, lds, mislabels, mislabels_methods, score, trace,
+                           trace_uses)
 from ._dataset import Dataset, Field
 from ._loader import Loader
 from ._model import Model, Value
@@ -26,4 +27,4 @@ __all__ = [
     "audit", "audit_plan", "bench_attribute", "counterfactual", "datamodels", "evaluate", "export",
     "export_onnx", "importers", "index", "info", "isa", "lds", "merge", "mislabels",
     "mislabels_methods", "pack", "peak_bytes", "pipeline", "score", "select", "settings", "split",
-    "train", "transforms", "verify", "why", "zoo"]
+    "trace", "trace_uses", "train", "transforms", "verify", "why", "zoo"]

@@ -300,6 +300,24 @@ def mislabels(source: Path, *, methods: Union[None, str, Sequence[str]] = None,
     return found
 
 
+def trace(source: Path, use: str, scores: Union[Path, ArrayLike], *,
+          against: Union[None, Path, ArrayLike] = None, count: Optional[int] = None,
+          how: Optional[str] = None, dim: Optional[int] = None, threshold: Optional[float] = None,
+          top: Optional[int] = None, csv: Optional[Path] = None, list: Optional[Path] = None,
+          seed: Optional[int] = None, context: Context = None,
+          progress: Optional[Progress] = None) -> Document:
+    """What a table of scores [rows, targets] is good for: one of trace_uses(), "leaks", "select",
+    "clusters", "compare". The tables are .npy files or arrays (which go through a temporary file).
+    Options as `assay trace -h` says."""
+    tables = {"scores": scores, **({} if against is None else {"against": against})}
+    with _Named(tables) as listed:
+        files = dict(entry.split("=", 1) for entry in listed or [])
+        options = given(use=use, count=count, how=how, dim=dim, threshold=threshold, top=top, csv=csv,
+                        list=list, seed=seed, **files)
+        found: Document = json.loads(_assay.trace(source, options, context, progress))
+    return found
+
+
 def bench_attribute(*, model: Optional[str] = None, projector: Optional[str] = None,
                     dim: Optional[int] = None, size: Optional[int] = None,
                     precision: Optional[str] = None, seconds: Optional[float] = None,
@@ -315,6 +333,11 @@ def bench_attribute(*, model: Optional[str] = None, projector: Optional[str] = N
 def attribution_methods() -> dict[str, str]:
     """Methods of attribute(), lds() and counterfactual(): {name: what it is}."""
     return _assay.attribution_methods()
+
+
+def trace_uses() -> dict[str, str]:
+    """Uses of trace(): {name: what it is}."""
+    return _assay.trace_uses()
 
 
 def mislabels_methods() -> dict[str, str]:

@@ -92,17 +92,19 @@ def append(path: Path, more: Path, out: Optional[Path] = None, *, page_size: Opt
     return _named("Edited", _assay.append(path, more, out, options, context, progress))
 
 
-def _ranges(rows: Union[str, Sequence[int], range, None]) -> Optional[str]:
-    """Rows as the library reads them: ranges stay, numbers are joined."""
+def _ranges(rows: Union[Path, Sequence[int], range, None]) -> Optional[str]:
+    """Rows as the library reads them: ranges and files stay, numbers are joined."""
     if rows is None or isinstance(rows, str):
         return rows
+    if isinstance(rows, os.PathLike):
+        return os.fsdecode(rows)
     if isinstance(rows, range) and rows.step == 1:
         return f"{rows.start}:{rows.stop}"
     return ",".join(str(int(i)) for i in rows)
 
 
-def select(path: Path, out: Path, *, rows: Union[str, Sequence[int], None] = None,
-           exclude: Union[str, Sequence[int], None] = None, split: Optional[str] = None,
+def select(path: Path, out: Path, *, rows: Union[Path, Sequence[int], None] = None,
+           exclude: Union[Path, Sequence[int], None] = None, split: Optional[str] = None,
            classes: Optional[Sequence[str]] = None, page_size: Optional[int] = None,
            force: bool = False, context: Context = None,
            progress: Optional[Progress] = None) -> Any:

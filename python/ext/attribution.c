@@ -222,6 +222,19 @@ ASK(mislabels,
     mislabels_options,
     assay_mislabels(ctx, source, o, json))
 
+static const member trace_options[] = {
+    M(assay_trace_options, use, 's'),       M(assay_trace_options, scores, 's'),
+    M(assay_trace_options, against, 's'),   M(assay_trace_options, count, 'i'),
+    M(assay_trace_options, how, 's'),       M(assay_trace_options, dim, 'i'),
+    M(assay_trace_options, threshold, 'd'), M(assay_trace_options, top, 'i'),
+    M(assay_trace_options, csv, 's'),       M(assay_trace_options, list, 's'),
+    M(assay_trace_options, seed, 'u'),      END};
+ASK(trace,
+    assay_trace_options,
+    ASSAY_TRACE_OPTIONS_INIT,
+    trace_options,
+    assay_trace(ctx, source, o, json))
+
 static const member bench_options[] = {M(assay_bench_attribute_options, model, 's'),
                                        M(assay_bench_attribute_options, projector, 's'),
                                        M(assay_bench_attribute_options, dim, 'i'),
@@ -373,6 +386,12 @@ static PyObject *list_mislabels(PyObject *module, PyObject *none) {
                     assay_mislabels_summary);
 }
 
+static PyObject *list_traces(PyObject *module, PyObject *none) {
+    (void)module;
+    (void)none;
+    return names_of(assay_trace_count(), assay_trace_name, assay_trace_summary);
+}
+
 #define JOB(name)                                                                        \
     { #name, job_##name, METH_VARARGS, NULL }
 PyMethodDef attribution_methods[] = {
@@ -381,9 +400,11 @@ PyMethodDef attribution_methods[] = {
     JOB(datamodels),
     JOB(counterfactual),
     JOB(mislabels),
+    JOB(trace),
     JOB(bench_attribute),
     JOB(attribution_page),
     JOB(score),
     {"attribution_methods", list_attributions, METH_NOARGS, "{name: summary}"},
+    {"trace_uses", list_traces, METH_NOARGS, "{name: summary}"},
     {"mislabels_methods", list_mislabels, METH_NOARGS, "{name: summary}"},
     {NULL, NULL, 0, NULL}};

@@ -19,6 +19,7 @@
 #include <assay/read.h>
 #include <assay/report.h>
 #include <assay/tensor.h>
+#include <assay/trace.h>
 #include <assay/train.h>
 #include <assay/write.h>
 

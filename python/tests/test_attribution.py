@@ -163,7 +163,29 @@ def test_wrong_labels(fashion):
     assert found["methods"][0]["auroc"] > 0.6 and len(found["named"]) == 5
 
 
+def test_uses_of_a_table(fashion, folder):
+    found = assay.attribute(fashion, **{**SMALL, "targets": 40}, scores=folder / "table.npy")
+    leaks = assay.trace(fashion, "leaks", folder / "table.npy", top=3)
+    again = assay.trace(fashion, "leaks", found.scores, top=3)
+    assert leaks.pop("seconds") > 0 and again.pop("seconds") > 0
+    assert leaks == again and leaks["schema"].startswith("assay.trace")
+    rows = folder / "rows.txt"
+    assay.trace(fashion, "select", found.scores, count=30, list=rows)
+    assert assay.select(fashion, folder / "chosen.beton", rows=rows).rows == 30
+    both = assay.trace(fashion, "compare", found.scores, against=found.scores[:, ::-1].copy())
+    assert both != leaks
+    with pytest.raises(assay.NotFound):
+        assay.trace(fashion, "nothing", found.scores)
+    with pytest.raises(assay.ShapeError):
+        assay.trace(fashion, "compare", found.scores, against=found.scores[:, :5])
+    with pytest.raises(assay.NumericError):
+        assay.trace(fashion, "clusters", np.full((300, 40), np.nan, "f4"))
+    with pytest.raises(assay.DTypeError):
+        assay.trace(fashion, "leaks", np.zeros((300, 40), "i4"))
+
+
 def test_lists_and_costs():
+    assert {"leaks", "select", "clusters", "compare"} <= set(assay.trace_uses())
     assert {"trak", "ekfac", "replay"} <= set(assay.attribution_methods())
     assert "probability" in assay.mislabels_methods()
     cost = assay.bench_attribute(model="mlp", dim=64, seconds=0.01)
