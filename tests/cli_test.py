@@ -534,6 +534,17 @@ class Data(Packed):
         self.assertNotIn("http", html.split("</style>")[1])
         for method in ("ekfac", "kernel", "grad-dot"):
             told("--checkpoint", run, "--method", method)
+        plain = told("--checkpoint", run, "--method=grad-dot")
+        for ask in ("log-probability", "logit"):
+            asked = told("--checkpoint", run, "--method=grad-dot", "--ask", ask)
+            self.assertEqual(asked["asked"], ask)
+            self.assertNotEqual(asked["targets"], plain["targets"])
+        other = told("--checkpoint", run, "--method=grad-dot", "--class=1")
+        self.assertTrue(all(t["class"] == t.get("asked", t["class"]) or "asked" in t for t in other["targets"]))
+        self.assertEqual(len({t.get("asked", t["class"]) for t in other["targets"]}), 1)
+        told("--checkpoint", run, "--method=grad-dot", "--class=predicted")
+        self.assertIn("no class", self.refused(2, *call, "--checkpoint", run, "--class=nobody").err)
+        self.assertIn("margins only", self.refused(3, *call, "--method=replay", "--ask=logit").err)
         self.assertIn("trains again", self.refused(3, *call, "--checkpoint", run, "--method=replay").err)
         self.refused(2, *call, "--checkpoint", self.dir / "nowhere")
         keep, streamed = self.dir / "kept", []

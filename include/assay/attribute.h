@@ -96,6 +96,20 @@ typedef struct assay_attribute_options {
                              model writes, as assay_generate does; 0: none */
     const char *prompt; /**< what they stand behind; NULL: nothing */
     double temperature; /**< that they are drawn at */
+    const char *ask; /**< what of a target, as a function of its logits: "margin" (NULL),
+                          "log-probability" (minus the loss) or "logit". Rows are taken by
+                          their margins whatever is asked. Not of texts, of features
+                          that are kept, and not by replay */
+    const char *target_class; /**< whose: "label" (NULL), "predicted" (by the models'
+                                   mean logits), or a class by its name or number */
+    double (*own_output)(float *slope,
+                         const float *logits,
+                         size_t classes,
+                         size_t label,
+                         void *arg); /**< instead of `ask`: gives the value and fills
+                                          slope [classes] with its derivatives; called on
+                                          several threads; NULL: none */
+    void *own_output_arg;            /**< handed to it */
 } assay_attribute_options;
 #define ASSAY_ATTRIBUTE_OPTIONS_INIT                                                     \
     {                                                                                    \

@@ -49,6 +49,9 @@ done:
 static assay_status settle(explain *e, bool text) {
     if (text && !e->o.method)
         e->method = att_method_find("trak");
+    assay_status status = explain_asked_check(e);
+    if (status != ASSAY_OK)
+        return status;
     if (!e->o.keep || strcmp(e->method->name, "trak") == 0)
         return ASSAY_OK;
     (void)err_set(ASSAY_E_UNSUPPORTED, "method %s keeps no features", e->method->name);
@@ -81,6 +84,7 @@ static assay_status tell(explain *e, char **json, uint64_t began) {
     json_kstr(&j, "method", e->method->name);
     json_kstr(&j, "model", e->lab.model.name);
     json_kint(&j, "models", e->models);
+    json_kstr(&j, "asked", e->o.own_output ? "own" : e->o.ask ? e->o.ask : "margin");
     json_kstr(&j, "centre",
               e->o.checkpoints ? "given"
               : e->lab.text    ? "full"
@@ -134,6 +138,7 @@ assay_status att_attribute(char **json,
     ASSAY_TRY(text ? explain_text(&e, source)
                    : att_lab_open(&e.lab, ctx, source, &e.protocol));
     ASSAY_TRY(explain_models(&e));
+    ASSAY_TRY(explain_asked(&e));
     ASSAY_TRY(explain_scores(&e));
     ASSAY_TRY(tell(&e, json, began));
     let_go(&e);

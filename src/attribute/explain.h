@@ -20,19 +20,30 @@ typedef struct explain {
     int models;
     trained_model *given; /* [models] checkpoints, or models of text; NULL: `trained` */
     att_ensemble trained; /* studies' runs, where none are given */
-    float *margins;       /* [models, targets of the study] */
+    float *margins;       /* [models, targets of the study], or what else is asked */
+    att_asked asked;
+    bool asks;           /* something else than margins */
+    int32_t *labels;     /* where other classes than the labels are asked about */
+    uint8_t *asked_rows; /* of the data: which are targets */
     att_top *top; /* [targets, 2, top] places of rows in the study: helpful, harmful */
 } explain;
 
 /** Loads the checkpoints; they fix the model and the images' size. Before the lab opens.
  *  @errors as models_load; SHAPE where they differ */
 ASSAY_MUST_CHECK assay_status explain_load(explain *e);
-/** Whether models and source are of text. UNSUPPORTED, INVALID where options do not fit */
+/** Whether models and source are of text. UNSUPPORTED, INVALID where options do not fit
+ */
 ASSAY_MUST_CHECK assay_status explain_is_text(bool *out, explain *e, const char *source);
 /** Of a text: reads it, trains models if none are given, and opens the lab. */
 ASSAY_MUST_CHECK assay_status explain_text(explain *e, const char *source);
 /** Checks them against the data and asks them for margins, or trains models. */
 ASSAY_MUST_CHECK assay_status explain_models(explain *e);
+/** Asks all models for the targets' margins, or what else is asked. */
+ASSAY_MUST_CHECK assay_status explain_margins(explain *e);
+/** Whether there is such an output, and the method can: NOTFOUND, INVALID, UNSUPPORTED */
+ASSAY_MUST_CHECK assay_status explain_asked_check(explain *e);
+/** After the models: fixes classes and outputs of targets. NOTFOUND: no such class */
+ASSAY_MUST_CHECK assay_status explain_asked(explain *e);
 void explain_models_free(explain *e);
 att_member explain_member(const explain *e, int m);
 

@@ -81,6 +81,16 @@ done:
     return status;
 }
 
+assay_status explain_margins(explain *e) {
+    assay_status status = ASSAY_OK;
+    for (int m = 0; m < e->models; m++) {
+        const att_member member = explain_member(e, m);
+        ASSAY_TRY(margins(e->margins + (size_t)m * e->lab.study.n_targets, &member));
+    }
+done:
+    return status;
+}
+
 /* The lab looks at its images as the models were trained to. */
 static assay_status card_fit(explain *e) {
     const model_card *card = &e->given[0].card;
@@ -105,10 +115,7 @@ static assay_status given_models(explain *e) {
     assay_status status = ASSAY_OK;
     if (e->lab.data)
         ASSAY_TRY(card_fit(e));
-    for (int m = 0; m < e->models; m++) {
-        const att_member member = explain_member(e, m);
-        ASSAY_TRY(margins(e->margins + (size_t)m * e->lab.study.n_targets, &member));
-    }
+    ASSAY_TRY(explain_margins(e));
 done:
     return status;
 }
@@ -152,6 +159,10 @@ att_member explain_member(const explain *e, int m) {
 void explain_models_free(explain *e) {
     att_ensemble_free(&e->trained);
     mem_free(e->ctx, e->margins);
+    mem_free(e->ctx, e->labels);
+    mem_free(e->ctx, e->asked_rows);
+    e->labels = NULL;
+    e->asked_rows = NULL;
     models_free(e->given, e->models, e->ctx);
     model_card_free(&e->card, e->ctx);
 }

@@ -106,6 +106,18 @@ static void tell_rows(json_out *j,
     json_arr_end(j);
 }
 
+/* The class that a target is asked about, where it is not its own. */
+static void tell_asked(json_out *j, const att_lab *lab, size_t t) {
+    if (lab->text)
+        return;
+    uint32_t row = lab->study.targets[t];
+    int asked = lab->train.labels[row];
+    if (asked != (lab->data ? lab->labels[row] : lab->sentences.label[row]))
+        json_kstr(j, "asked",
+                  lab->data ? dataset_class_name(lab->data, asked)
+                            : lab->card.class_name[asked]);
+}
+
 void named_tell(json_out *j,
                 buf *csv,
                 const att_lab *lab,
@@ -122,6 +134,7 @@ void named_tell(json_out *j,
             tell_passage(j, &lab->text->passage[t]);
         else
             tell_labelled(j, lab, lab->study.targets[t]);
+        tell_asked(j, lab, t);
         json_knum(j, "margin", margin[t]);
         tell_rows(j, csv, lab, named, top, value, t, "helpful");
         tell_rows(j, csv, lab, named + top, top, value, t, "harmful");

@@ -56,6 +56,11 @@ void att_source_close(att_source *s) {
     *s = (att_source){0};
 }
 
+/* Whether passes start from logits, not from the margin. */
+static bool by_logits(const att_source *s) {
+    return s->output != ATT_MARGIN || s->member.study->asked;
+}
+
 static assay_status worker_make(att_source *s, int worker) {
     assay_status status = ASSAY_OK;
     const zoo_model *z = s->member.study->model;
@@ -64,7 +69,7 @@ static assay_status worker_make(att_source *s, int worker) {
                                .batch = (int)s->batch,
                                .keep = keep,
                                .n_keep = 3,
-                               .target = s->output == ATT_MARGIN ? z->margin : z->logits,
+                               .target = by_logits(s) ? z->logits : z->margin,
                                .dtype = s->precision,
                                .shards = 1};
     if (s->exec[worker])
@@ -137,12 +142,38 @@ static void tokens_seed(const att_source *s, int worker, const uint32_t *rows, s
     }
 }
 
+/* Slopes of what is asked of each row, and values unless NULL; whether all are finite. */
+static bool
+ask(const att_source *s, int worker, const uint32_t *rows, size_t n, float *value) {
+    const zoo_model *z = s->member.study->model;
+    const att_asked *what = s->member.study->asked;
+    size_t k = (size_t)z->config.classes;
+    const float *logits = nn_exec_value(s->exec[worker], z->logits);
+    const int32_t *label = nn_exec_input(s->exec[worker], z->labels);
+    float *seed = s->seed[worker];
+    bool finite = true;
+    for (size_t i = 0; i < n; i++, logits += k, seed += k) {
+        att_output_fn run = what->row[rows[i]] ? what->run : att_output_margin;
+        double v = run(seed, logits, k, (size_t)label[i], what->arg);
+        finite &= isfinite(v) != 0;
+        for (size_t j = 0; j < k; j++)
+            finite &= isfinite(seed[j]) != 0;
+        if (value)
+            value[i] = (float)v;
+    }
+    return finite;
+}
+
 static void
 seed_fill(const att_source *s, int worker, const uint32_t *rows, size_t n, size_t pass) {
     const zoo_model *z = s->member.study->model;
     float *seed = s->seed[worker];
     double *e = s->soft[worker];
     size_t k = (size_t)z->config.classes;
+    if (s->output == ATT_MARGIN && s->member.study->asked) {
+        (void)ask(s, worker, rows, n, NULL);
+        return;
+    }
     if (s->output == ATT_MARGIN) {
         for (size_t i = 0; i < n; i++)
             seed[i] = 1;
@@ -213,8 +244,11 @@ assay_status att_source_margins(
     att_source *s, int worker, const uint32_t *rows, size_t n, float *out) {
     assay_status status = ASSAY_OK;
     ASSAY_TRY(forward(s, worker, rows, n, NULL));
-    memcpy(out, nn_exec_value(s->exec[worker], s->member.study->model->margin),
-           n * sizeof *out);
+    if (!s->member.study->asked)
+        memcpy(out, nn_exec_value(s->exec[worker], s->member.study->model->margin),
+               n * sizeof *out);
+    else if (!ask(s, worker, rows, n, out))
+        ASSAY_FAIL(ASSAY_E_NUMERIC, "the output, or its derivative, is not finite");
 done:
     return status;
 }
@@ -226,6 +260,17 @@ size_t att_source_width(const att_source *s) {
     for (int i = 1; i < shape.ndim; i++)
         width *= (size_t)shape.dim[i];
     return width;
+}
+
+assay_status
+att_source_logits(att_source *s, int worker, const uint32_t *rows, size_t n, float *out) {
+    assay_status status = ASSAY_OK;
+    const zoo_model *z = s->member.study->model;
+    ASSAY_TRY(forward(s, worker, rows, n, NULL));
+    memcpy(out, nn_exec_value(s->exec[worker], z->logits),
+           n * (size_t)z->config.classes * sizeof *out);
+done:
+    return status;
 }
 
 assay_status

@@ -6,7 +6,8 @@
 #include "attribute/method.h"
 
 typedef enum att_output {
-    ATT_MARGIN,     /* one pass: log(p / (1 - p)) of the label, its mean over tokens */
+    ATT_MARGIN, /* one pass: log(p / (1 - p)) of the label, its mean over tokens; or what
+                 the study asks of a row (attribute/output.h) */
     ATT_GAUSSNEWTON /* a pass for each class c: derivatives of the loss for that class
                       times sqrt(p_c); summed over passes, the products of what comes are
                       the Gauss-Newton matrix of the example, exactly. Of models that give
@@ -46,12 +47,16 @@ void att_source_close(att_source *s); /* accepts a zeroed one */
  *  @errors NUMERIC: a margin is not finite; NOMEM   @threads one per worker */
 ASSAY_MUST_CHECK assay_status att_source_run(
     att_source *s, int worker, const uint32_t *rows, size_t n, size_t pass, float *q);
-/** Forward alone: the labels' margins, out [n]. Errors as above. */
+/** Forward alone: the labels' margins, or what else is asked of a row, out [n]. Errors as
+ * above. */
 ASSAY_MUST_CHECK assay_status
 att_source_margins(att_source *s, int worker, const uint32_t *rows, size_t n, float *out);
 /** Forward alone; out [n, floats of an example's penultimate value], filled. */
 ASSAY_MUST_CHECK assay_status
 att_source_look(att_source *s, int worker, const uint32_t *rows, size_t n, float *out);
+/** Forward alone; out [n, classes]. Not of tokens. */
+ASSAY_MUST_CHECK assay_status
+att_source_logits(att_source *s, int worker, const uint32_t *rows, size_t n, float *out);
 size_t att_source_width(const att_source *s); /* floats of the penultimate value */
 int att_source_factors(const att_source *s, int worker);
 nn_factor att_source_factor(const att_source *s, int worker, int i);

@@ -4,6 +4,8 @@
 #include "attribute/influence/replay.h"
 
 static assay_status score(att_sum *sum, const att_member *m, const att_settings *o) {
+    if (m->study->asked)
+        return err_set(ASSAY_E_UNSUPPORTED, "replay knows margins only");
     return att_replay(sum->scores, m, o->from);
 }
 

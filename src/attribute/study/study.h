@@ -3,6 +3,7 @@
 #ifndef ATTRIBUTE_STUDY_H
 #define ATTRIBUTE_STUDY_H
 
+#include "attribute/output.h"
 #include "attribute/study/run.h"
 
 typedef struct att_study {
@@ -14,6 +15,8 @@ typedef struct att_study {
     size_t n_rows;
     const uint32_t *targets; /* rows whose margin is looked at */
     size_t n_targets;
+    const att_asked *asked; /* what else than margins; NULL: nothing. Not of models that
+                               give each token an answer */
 } att_study;
 
 /* Some rows in an executor's inputs. */

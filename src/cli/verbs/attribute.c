@@ -68,6 +68,20 @@ static const cli_option options[] = {
      .high = 100,
      .rare = true,
      .help = "that they are drawn at"},
+    {.name = "ask",
+     .type = CLI_CHOICE,
+     .choices = "margin|log-probability|logit",
+     .initial = "margin",
+     .rare = true,
+     .help = "what is asked of a target",
+     .more = "margin: log(p / (1 - p)) of its class. log-probability: log p, minus the "
+             "loss. Rows are taken by their margins whatever is asked."},
+    {.name = "class",
+     .type = CLI_TEXT,
+     .value = "NAME",
+     .initial = "label",
+     .rare = true,
+     .help = "of which class: label, predicted, or its name or number"},
     CLI_OPTIONS_STUDY("passes over the rows"),
     CLI_OPTION_TOP,
     CLI_OPTIONS_METHODS(false, ""),
@@ -149,6 +163,8 @@ static assay_status run(cli_run *run) {
     o.top = (int)cli_int(a, "top");
     o.checkpoints = cli_list(a, "checkpoint");
     o.keep = cli_text(a, "keep");
+    o.ask = cli_text(a, "ask");
+    o.target_class = cli_text(a, "class");
     o.passages = cli_list(a, "passage");
     o.generate = (int)cli_int(a, "generate");
     o.prompt = cli_text(a, "prompt");
