@@ -413,6 +413,9 @@ static void a_folder_is_its_files_in_order(void **state) {
     assert_true(corpus_is(ctx, s.folder) && corpus_is(ctx, a.text));
     assert_false(corpus_is(ctx, c.text));
     assert_ok(corpus_read(&all, ctx, s.folder));
+    test_path images = test_in(&s, "data_batch_1.bin");
+    test_put(images.text, "", 0);
+    assert_false(corpus_is(ctx, s.folder));
     assert_int_equal(all.bytes, 11);
     assert_memory_equal(all.text, "firstsecond", 11);
     assert_int_equal(corpus_cut(&all, 0), 11);

@@ -7,21 +7,27 @@
 
 #include <string.h>
 
+static bool ends_in(const char *name, const char *ending) {
+    size_t n = strlen(name), end = strlen(ending);
+    return n > end && strcmp(name + n - end, ending) == 0;
+}
+
 static bool is_txt(const char *name) {
-    size_t n = strlen(name);
-    return n > 4 && strcmp(name + n - 4, ".txt") == 0;
+    return ends_in(name, ".txt");
 }
 
 bool corpus_is(assay_ctx *ctx, const char *source) {
     os_names names = {0};
-    bool found = false;
+    bool found = false, images = false;
     if (!os_is_dir(source))
         return is_txt(source);
     if (os_list_dir(ctx, source, &names) == ASSAY_OK)
-        for (size_t i = 0; i < names.count; i++)
+        for (size_t i = 0; i < names.count; i++) {
             found |= is_txt(names.name[i]);
+            images |= ends_in(names.name[i], ".bin");
+        }
     os_names_free(&names);
-    return found;
+    return found && !images;
 }
 
 static assay_status add_file(buf *all, const char *path) {

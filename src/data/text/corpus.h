@@ -12,7 +12,8 @@ typedef struct corpus {
     char sha256[65]; /* of the bytes */
 } corpus;
 
-/* Whether a source is a text: named .txt, or a folder that holds such a file. */
+/* Whether a source is a text: named .txt, or a folder that holds such a file,
+ * and no .bin: CIFAR's images bring lists of their classes as .txt. */
 bool corpus_is(assay_ctx *ctx, const char *source);
 /* NOTFOUND, IO, NOMEM; FORMAT where there is no text in it. */
 ASSAY_MUST_CHECK assay_status corpus_read(corpus *out,
