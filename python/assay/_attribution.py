@@ -142,6 +142,7 @@ def attribute(source: Path, *, method: Optional[str] = None, model: Optional[str
               tracin_checkpoints: Optional[int] = None,
               passages: Union[None, str, Sequence[str]] = None, generate: Optional[int] = None,
               prompt: Optional[str] = None, temperature: Optional[float] = None,
+              ask: Optional[str] = None, target_class: Union[None, str, int] = None,
               scores: Union[bool, Path] = False, csv: Optional[Path] = None,
               page: Optional[Path] = None, seed: Optional[int] = None, context: Context = None,
               progress: Optional[Progress] = None) -> Attribution:
@@ -158,7 +159,8 @@ def attribute(source: Path, *, method: Optional[str] = None, model: Optional[str
                         dim=dim, damping=_plain("damping", damping), ridge=_plain("ridge", ridge),
                         projector=projector, tracin_checkpoints=tracin_checkpoints,
                         passages=_several(passages), generate=generate, prompt=prompt,
-                        temperature=temperature, scores=kept.path, csv=csv, page=page,
+                        temperature=temperature, ask=ask, target_class=_listed(target_class),
+                        scores=kept.path, csv=csv, page=page,
                         seed=seed,
                         **{"from": from_})
         found = json.loads(_assay.attribute(source, options, context, progress))

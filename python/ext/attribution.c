@@ -141,6 +141,8 @@ static const member attribute_options[] = {
     M(assay_attribute_options, generate, 'i'),
     M(assay_attribute_options, prompt, 's'),
     M(assay_attribute_options, temperature, 'd'),
+    M(assay_attribute_options, ask, 's'),
+    M(assay_attribute_options, target_class, 's'),
     {"page", 's', offsetof(paged_attribute, page)},
     END};
 ASK(attribute,

@@ -71,6 +71,10 @@ def test_scores_in_a_file_are_mapped(fashion, folder):
     assert isinstance(found.scores, np.memmap) and not found.scores.flags.writeable
     assert (np.load(path) == found.scores).all() and (found.scores == again.scores).all()
     assert assay.attribute(fashion, **SMALL).scores is None
+    other = assay.attribute(fashion, **SMALL, ask="logit", target_class=3, scores=True)
+    assert (other.scores != found.scores).any()
+    with pytest.raises(assay.Error):
+        assay.attribute(fashion, **SMALL, ask="nothing")
 
 
 def test_checkpoints_and_kept_features(fashion, folder):
