@@ -84,11 +84,12 @@ static void identify(char out[65], const work *x, const char *what, size_t model
     char text[512];
     hash_sha256 h;
     uint8_t digest[32];
-    (void)snprintf(text, sizeof text,
-                   "%s %d %s %d %zu %zu %zu %.17g %d %d %.17g %.17g %.17g %" PRIu64 " %s",
-                   what, VERSION, x->o.model, x->lab.size, x->lab.study.n_rows,
-                   x->lab.study.n_targets, models, x->o.share, r->epochs, r->batch,
-                   r->rate, r->momentum, r->hold, x->o.seed, assay_isa_name());
+    (void)snprintf(
+        text, sizeof text,
+        "%s %d %s %d %zu %zu %zu %.17g %d %d %.17g %.17g %.17g %" PRIu64 " %s%s", what,
+        VERSION, x->o.model, x->lab.size, x->lab.study.n_rows, x->lab.study.n_targets,
+        models, x->o.share, r->epochs, r->batch, r->rate, r->momentum, r->hold, x->o.seed,
+        assay_isa_name(), r->adam ? " adamw" : "");
     hash_sha256_init(&h);
     hash_sha256_str(&h, text);
     hash_sha256_str(&h, x->lab.card.dataset_sha256);

@@ -34,6 +34,13 @@ done:
 assay_status rerun_open(rerun *out, const att_member *m, double from) {
     assay_status status = ASSAY_OK;
     const att_study *s = m->study;
+    if (s->recipe.adam) {
+        (void)err_set(ASSAY_E_UNSUPPORTED,
+                      "the run was AdamW's, the derivative is SGD's");
+        err_help("take trak, kernel or ekfac");
+        *out = (rerun){0};
+        return ASSAY_E_UNSUPPORTED;
+    }
     int64_t steps = m->run->steps, first = (int64_t)(from * (double)steps);
     int64_t stretch = (int64_t)ceil(sqrt((double)(steps - first)));
     *out = (rerun){.ctx = s->ctx,

@@ -19,11 +19,12 @@ kept_path(char **out, const lds *l, const char *what, size_t seeds, size_t subse
     uint8_t digest[32];
     (void)snprintf(text, sizeof text,
                    "%s %d %s %s %d %zu %zu %zu %zu %.17g %d %d %.17g %.17g %.17g %.17g "
-                   "%d %" PRIu64,
+                   "%d %" PRIu64 "%s",
                    what, LDS_VERSION, p->name, p->model, p->size, p->rows, p->targets,
                    subsets, seeds, p->share, p->recipe.epochs, p->recipe.batch,
                    p->recipe.rate, p->recipe.momentum, p->recipe.weight_decay,
-                   p->recipe.hold, p->recipe.nesterov, l->o.seed);
+                   p->recipe.hold, p->recipe.nesterov, l->o.seed,
+                   p->recipe.adam ? " adamw" : "");
     hash_sha256_init(&h);
     hash_sha256_str(&h, text);
     hash_sha256_str(&h, assay_isa_name());

@@ -67,9 +67,14 @@ static assay_status block_path(char **out, const block *b, const char *keep) {
     hash_sha256_str(&h, s->model->name);
     hash_sha256_u64(&h, nn_graph_param_floats(s->model->graph));
     hash_sha256_u64(&h, (uint64_t)s->data->card->size);
-    const uint64_t whole[] = {
-        (uint64_t)r->epochs, (uint64_t)r->batch, r->nesterov, b->seeds,
-        b->first_seed,       (uint64_t)b->steps, s->n_rows,   b->n};
+    const uint64_t whole[] = {(uint64_t)r->epochs,
+                              (uint64_t)r->batch,
+                              r->nesterov + 2U * r->adam,
+                              b->seeds,
+                              b->first_seed,
+                              (uint64_t)b->steps,
+                              s->n_rows,
+                              b->n};
     const double real[] = {r->rate, r->momentum, r->weight_decay, r->hold};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         hash_sha256_u64(&h, whole[i]);

@@ -48,6 +48,11 @@ static assay_status along(float *scores,
     att_member at = *m;
     float *k = NULL;
     at.params = at.buffers = NULL;
+    if (s->recipe.adam) {
+        status = err_set(ASSAY_E_UNSUPPORTED, "the run was AdamW's, tracin is SGD's");
+        err_help("take grad-dot");
+        return status;
+    }
     if (!m->run) {
         status =
             err_set(ASSAY_E_UNSUPPORTED, "it is not known how the model was trained");

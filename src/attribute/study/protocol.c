@@ -12,7 +12,7 @@ static const att_recipe toy_recipe = {
     .epochs = 6, .batch = 20, .rate = .05, .momentum = .9, .hold = .5};
 
 static const att_recipe sentences_recipe = {
-    .epochs = 4, .batch = 25, .rate = .02, .momentum = .9, .hold = .5};
+    .epochs = 4, .batch = 25, .rate = .001, .weight_decay = .1, .adam = true, .hold = .5};
 
 static const att_protocol protocols[] = {
     {.name = "a",
@@ -87,6 +87,9 @@ att_protocol att_protocol_of(const char *model,
                       .targets = (size_t)targets,
                       .share = share,
                       .recipe = RECIPE};
+    const zoo_model_def *def = zoo_find(model);
+    if (def && def->tokens)
+        p.recipe = sentences_recipe;
     p.recipe.epochs = epochs ? epochs : p.recipe.epochs;
     p.recipe.batch = batch ? batch : p.recipe.batch;
     p.recipe.rate = rate > 0 ? rate : p.recipe.rate;

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "nn/chain.h"
 #include "simd/simd.h"
+#include "train/optimizer.h"
 
 #include <math.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct att_trainer {
     nn_weights weights;
     float *first; /* buffers as they begin */
     float *velocity, *seed;
+    optimizer adam; /* where the recipe wants it, instead of the velocity */
 };
 
 static assay_status chain_make(att_trainer *t, size_t each) {
@@ -74,6 +76,13 @@ static assay_status exec_make(att_trainer *t) {
         memcpy(t->first, t->weights.buffers, buffers * sizeof *t->first);
     ASSAY_TRY(
         mem_new(t->ctx, &t->velocity, nn_graph_param_floats(g), sizeof *t->velocity));
+    if (t->recipe->adam) {
+        optimizer_options adam = OPTIMIZER_OPTIONS_INIT;
+        adam.name = "adamw";
+        adam.beta2 = .99;
+        adam.weight_decay = t->recipe->weight_decay;
+        ASSAY_TRY(optimizer_create(&t->adam, t->ctx, g, &adam));
+    }
     ASSAY_TRY(mem_new(t->ctx, &t->seed, batch, sizeof *t->seed));
     for (size_t i = 0; i < batch; i++)
         t->seed[i] = 1.0f / (float)t->recipe->batch;
@@ -94,7 +103,7 @@ assay_status att_trainer_create(att_trainer **out,
     ASSAY_TRY(mem_new(ctx, &t, 1, sizeof *t));
     *t = (att_trainer){.ctx = ctx, .data = data, .model = model, .recipe = recipe};
     ASSAY_TRY(mem_new(ctx, &t->places, (size_t)recipe->batch, sizeof *t->places));
-    if (c->channels == 1 &&
+    if (!recipe->adam && c->channels == 1 &&
         chain_fits(model->graph, model->images, model->logits, model->loss))
         ASSAY_TRY(chain_make(t, (size_t)c->height * (size_t)c->width));
     else
@@ -116,6 +125,7 @@ void att_trainer_destroy(att_trainer *t) {
     nn_exec_destroy(t->exec);
     if (t->exec || t->weights.params)
         nn_weights_destroy(&t->weights, t->ctx);
+    optimizer_destroy(&t->adam);
     mem_free(t->ctx, t->first);
     mem_free(t->ctx, t->velocity);
     mem_free(t->ctx, t->seed);
@@ -178,6 +188,8 @@ assay_status att_trainer_start(att_trainer *t, const att_run *run) {
             params[info.offset + i] = (float)((2 * rng_uniform(&r) - 1) * bound);
     }
     att_trainer_load(t, params, NULL);
+    if (t->recipe->adam)
+        optimizer_reset(&t->adam);
     if (nn_graph_buffer_floats(g))
         memcpy(t->weights.buffers, t->first,
                nn_graph_buffer_floats(g) * sizeof *t->first);
@@ -203,6 +215,10 @@ static void update(att_trainer *t, float rate) {
     const att_recipe *r = t->recipe;
     const nn_graph *g = t->model->graph;
     const float *grads = nn_exec_grads(t->exec);
+    if (r->adam) {
+        optimizer_step(&t->adam, t->weights.params, grads, (train_pace){.rate = rate});
+        return;
+    }
     for (size_t p = 0; p < nn_graph_param_count(g); p++) {
         nn_param_info info = nn_graph_param_at(g, p);
         simd()->f32_sgd(t->weights.params + info.offset, t->velocity + info.offset,

@@ -19,6 +19,8 @@ typedef struct att_recipe {
     int epochs, batch; /* of a model on a subset; steps follow from the subset's size */
     double rate, momentum, weight_decay; /* decay: of parameters subject to it */
     bool nesterov;
+    bool adam; /* AdamW (beta .9 and .99) instead of SGD with momentum; replay and tracin
+                  are about SGD and refuse it */
     double
         hold; /* share of the run that the rate stays at its peak; then straight to 0 */
 } att_recipe;
@@ -58,7 +60,7 @@ ASSAY_MUST_CHECK assay_status att_trainer_steps(att_trainer *t,
                                                 const att_run *run,
                                                 int64_t from,
                                                 int64_t to);
-/* Where it stands, flat: read, and set. `velocity` NULL: not wanted. */
+/* Where it stands, flat: read, and set. `velocity` NULL: not wanted; AdamW has none. */
 void att_trainer_store(const att_trainer *t, float *params, float *velocity);
 void att_trainer_load(att_trainer *t, const float *params, const float *velocity);
 /* Running statistics where it stands; a run begins with fresh ones, and `load` leaves
