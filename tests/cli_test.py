@@ -547,6 +547,13 @@ class Data(Packed):
         self.assertIn("margins only", self.refused(3, *call, "--method=replay", "--ask=logit").err)
         self.assertIn("trains again", self.refused(3, *call, "--checkpoint", run, "--method=replay").err)
         self.refused(2, *call, "--checkpoint", self.dir / "nowhere")
+        parts = [*call, "--checkpoint", run, "--method=trak", "--keep", self.dir / "parts"]
+        self.assertEqual(json.loads(self.good(*parts, "--shard=1/2").out)["shards"], 2)
+        self.assertIn("shard 2 of 2", self.good(*[w for w in parts if w != "--json"], "--shard=2/2").out)
+        self.assertIn("1/8", self.refused(2, *parts, "--shard=3/2").err)
+        self.assertIn("folder", self.refused(2, *parts[:-2], "--shard=1/2").err)
+        gathered = told("--checkpoint", run, "--method=trak", "--keep", self.dir / "parts")
+        self.assertEqual(gathered, told("--checkpoint", run, "--method=trak", "--keep", self.dir / "whole"))
         keep, streamed = self.dir / "kept", []
         for more in (("-j1",), ("-j2",), ()):
             streamed.append(told("--checkpoint", run, "--method=trak", "--keep", keep, "--scores", self.dir / "b.npy", "-f", *more))

@@ -110,6 +110,11 @@ typedef struct assay_attribute_options {
                                           slope [classes] with its derivatives; called on
                                           several threads; NULL: none */
     void *own_output_arg;            /**< handed to it */
+    int shard, shards; /**< with `keep`: make one part of the rows' features only, 1 to
+                            `shards`, in a folder of its own there, and name no rows; a
+                            call without gathers them, makes what is missing and scores,
+                          to the same bytes; 0, 0: no part. Give checkpoints: a shard
+                          trains its models again */
 } assay_attribute_options;
 #define ASSAY_ATTRIBUTE_OPTIONS_INIT                                                     \
     {                                                                                    \

@@ -59,6 +59,18 @@ static assay_status settle(explain *e, bool text) {
     return ASSAY_E_UNSUPPORTED;
 }
 
+static assay_status shard_check(const assay_attribute_options *o) {
+    if (!o->shard && !o->shards)
+        return ASSAY_OK;
+    if (o->shard < 1 || o->shards < o->shard)
+        return err_set(ASSAY_E_INVALID, "shard %d of %d", o->shard, o->shards);
+    if (o->keep && !o->scores && !o->csv)
+        return ASSAY_OK;
+    (void)err_set(ASSAY_E_INVALID, "a shard makes features, and keeps them in a folder");
+    err_help("name the folder; the call without a shard makes the scores");
+    return ASSAY_E_INVALID;
+}
+
 static void plan(explain *e) {
     const assay_attribute_options *o = &e->o;
     e->models = o->models ? o->models : USUAL_MODELS;
@@ -90,7 +102,12 @@ static assay_status tell(explain *e, char **json, uint64_t began) {
               : e->lab.text    ? "full"
                                : e->o.centre);
     json_kint(&j, "rows", (int64_t)s->n_rows);
-    named_tell(&j, &csv, &e->lab, e->top, e->o.top, "score", margin);
+    if (e->o.shards) {
+        json_kint(&j, "shard", e->o.shard);
+        json_kint(&j, "shards", e->o.shards);
+    } else {
+        named_tell(&j, &csv, &e->lab, e->top, e->o.top, "score", margin);
+    }
     json_knum(&j, "seconds", 1e-9 * (double)(os_now_ns() - began));
     json_obj_end(&j);
     buf_str(&text, "\n");
@@ -130,6 +147,7 @@ assay_status att_attribute(char **json,
     bool text;
     *json = NULL;
     ASSAY_TRY(check(&e, options));
+    ASSAY_TRY(shard_check(&e.o));
     plan(&e);
     if (e.o.checkpoints)
         ASSAY_TRY(explain_load(&e));

@@ -186,6 +186,8 @@ int64_t cli_int(const cli_args *args, const char *name);
 double cli_real(const cli_args *args, const char *name);
 /* The same, with a number that stands for "auto". */
 double cli_real_or(const cli_args *args, const char *name, double automatic);
+/* "3/8"; false for other words. */
+bool cli_shard(const char *words, int *shard, int *shards);
 const char *cli_text(const cli_args *args, const char *name); /* NULL if there is none */
 /* NULL-terminated; NULL if none was given. */
 const char *const *cli_list(const cli_args *args, const char *name);

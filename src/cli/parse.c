@@ -468,6 +468,21 @@ double cli_real_or(const cli_args *args, const char *name, double automatic) {
     return isnan(x) ? automatic : x;
 }
 
+bool cli_shard(const char *words, int *shard, int *shards) {
+    enum { MOST = 100000 };
+    char *end;
+    long i = strtol(words, &end, 10);
+    if (end == words || *end != '/')
+        return false;
+    const char *rest = end + 1;
+    long n = strtol(rest, &end, 10);
+    if (end == rest || *end || i < 1 || n < i || n > MOST)
+        return false;
+    *shard = (int)i;
+    *shards = (int)n;
+    return true;
+}
+
 const char *cli_text(const cli_args *args, const char *name) {
     return value_of(args, name, CLI_NONE)->text;
 }

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { BLOCK = 512, VERSION = 2 };
 
@@ -110,12 +111,61 @@ done:
     return status;
 }
 
+att_part att_project_part(size_t n, int shard, int shards) {
+    size_t blocks = (n + BLOCK - 1) / BLOCK, i = (size_t)shard, of = (size_t)shards;
+    size_t from = blocks * (i - 1) / of * BLOCK, to = blocks * i / of * BLOCK;
+    to = to < n ? to : n;
+    return (att_part){.first = from, .n = to > from ? to - from : 0};
+}
+
+static void block_copy(row_store *to, int64_t at, row_store *from, int64_t block) {
+    int64_t first = block * store_block_rows(from), n = store_rows(from) - first;
+    n = n < store_block_rows(from) ? n : store_block_rows(from);
+    memcpy(store_row(to, at * store_block_rows(to)), store_row_read(from, first),
+           (size_t)(n * store_cols(from)) * sizeof(float));
+    store_block_note(to, at);
+}
+
+/* Copies the blocks that are whole in a part, in both of its stores. */
+static assay_status
+part_take(const keep_job *job, const att_part *part, const char *what) {
+    assay_status status = ASSAY_OK;
+    assay_ctx *ctx = job->project->source.ctx;
+    row_store *features = NULL, *weights = NULL;
+    const keep_job mine = {job->project, job->rows + part->first, part->n, NULL, NULL};
+    char identity[512];
+    identify(identity, &mine, what);
+    ASSAY_TRY(store_open_part(&features, ctx, part->features));
+    ASSAY_TRY(store_open_part(&weights, ctx, part->weights));
+    bool same = strcmp(store_identity(features), identity) == 0 &&
+                strcmp(store_identity(weights), identity) == 0 &&
+                store_block_rows(features) == BLOCK && store_block_rows(weights) == BLOCK;
+    if (!same)
+        log_line(ctx, ASSAY_LOG_WARN, "%s is of other rows or models, and left alone",
+                 part->features);
+    for (int64_t b = 0; same && b < store_blocks(features); b++) {
+        int64_t at = (int64_t)(part->first / BLOCK) + b;
+        if (!store_block_done(features, b) || !store_block_done(weights, b) ||
+            store_block_done(job->features, at))
+            continue;
+        if (!store_block_done(job->weights, at))
+            block_copy(job->weights, at, weights, b);
+        block_copy(job->features, at, features, b);
+    }
+done:
+    store_destroy(features);
+    store_destroy(weights);
+    return status;
+}
+
 assay_status att_project_keep(att_project *p,
                               const uint32_t *rows,
                               size_t n,
                               const char *what,
                               const char *features,
-                              const char *weights) {
+                              const char *weights,
+                              const att_part *parts,
+                              size_t n_parts) {
     assay_status status = ASSAY_OK;
     assay_ctx *ctx = p->source.ctx;
     keep_job job = {p, rows, n, NULL, NULL};
@@ -124,6 +174,8 @@ assay_status att_project_keep(att_project *p,
     ASSAY_TRY(store_open(&job.features, ctx, features, identity, (int64_t)n,
                          p->projection.dim, BLOCK));
     ASSAY_TRY(store_open(&job.weights, ctx, weights, identity, (int64_t)n, 1, BLOCK));
+    for (size_t i = 0; i < n_parts; i++)
+        ASSAY_TRY(part_take(&job, &parts[i], what));
     ASSAY_TRY(mend_weights(&job));
     ASSAY_TRY(
         assay_parallel_for(ctx, (size_t)store_blocks(job.features), 1, run_blocks, &job));

@@ -48,11 +48,23 @@ ASSAY_MUST_CHECK assay_status att_project_study(att_features *out,
                                                 const att_settings *o);
 void att_features_free(att_features *x); /* accepts a zeroed one */
 
+/* Where some of the rows lie that a call of att_project_keep is about: rows [first, first
+ * + n) of it, in stores of their own; first is a whole number of blocks. */
+typedef struct att_part {
+    char *features, *weights; /* paths without extension */
+    size_t first, n;
+} att_part;
+/* Part `shard` (from 1) of so many: whole blocks, none where there are fewer than shards.
+ */
+att_part att_project_part(size_t n, int shard, int shards);
+
 /** The same numbers of rows of the data into resumable stores, <features>.npy [n, dim]
  * and <weights>.npy [n, 1], block by block: what is there and whole stays. Adds one to
  * the progress per row.
  *  @param features, weights  paths without extension
- *  @param what  tells the rows from others of the data ("rows", "targets")
+ *  @param parts  blocks that are whole there are copied; one that is not of these rows
+ * and this model is left alone   @param what  tells the rows from others of the data
+ * ("rows", "targets")
  *  @errors as above; IO, NOSPC   @threads as above; a block in memory at a time for each
  */
 ASSAY_MUST_CHECK assay_status att_project_keep(att_project *p,
@@ -60,6 +72,8 @@ ASSAY_MUST_CHECK assay_status att_project_keep(att_project *p,
                                                size_t n,
                                                const char *what,
                                                const char *features,
-                                               const char *weights);
+                                               const char *weights,
+                                               const att_part *parts,
+                                               size_t n_parts);
 
 #endif

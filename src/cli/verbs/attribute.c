@@ -41,6 +41,14 @@ static const cli_option options[] = {
      .help = "keep trak's features there, and stream from them",
      .more = "Memory then does not grow with rows and targets, and what is there need "
              "not be made again, as after a kill."},
+    {.name = "shard",
+     .type = CLI_TEXT,
+     .value = "I/N",
+     .no_trace = true,
+     .rare = true,
+     .help = "with --keep: make features of one part of the rows only",
+     .more = "For several machines, or processes. The call without --shard gathers what "
+             "lies in the folder, makes what is missing and scores: to the same bytes."},
     {.name = "passage",
      .type = CLI_LIST,
      .value = "TEXT",
@@ -131,6 +139,13 @@ static void tell_passage(text *t, json_view passage) {
 
 static void tell(text *t, const char *json) {
     json_view next = {0}, targets = json_member(json_look(json), "targets");
+    json_view shards = json_member(json_look(json), "shards");
+    if (json_has(shards)) {
+        text_add(t, "features of shard %.0f of %.0f are kept\n",
+                 json_number(json_member(json_look(json), "shard"), 0),
+                 json_number(shards, 0));
+        return;
+    }
     while (json_next(targets, &next, NULL)) {
         text id = {0}, class = {0};
         if (json_has(json_member(next, "tokens"))) {
@@ -164,6 +179,11 @@ static assay_status run(cli_run *run) {
     o.checkpoints = cli_list(a, "checkpoint");
     o.keep = cli_text(a, "keep");
     o.ask = cli_text(a, "ask");
+    if (cli_text(a, "shard") && !cli_shard(cli_text(a, "shard"), &o.shard, &o.shards))
+        return cli_fail(
+            &run->error, ASSAY_E_INVALID,
+            "--shard can't be \"%s\": give a part and how many there are, 1/8",
+            cli_text(a, "shard"));
     o.target_class = cli_text(a, "class");
     o.passages = cli_list(a, "passage");
     o.generate = (int)cli_int(a, "generate");

@@ -109,21 +109,6 @@ static const cli_option options[] = {
     CLI_OPTION_RESUME,
     {.type = CLI_NONE}};
 
-/* "3/8" */
-static bool shard_read(assay_fleet_options *o, const char *words) {
-    char *end;
-    long shard = strtol(words, &end, 10);
-    if (end == words || *end != '/')
-        return false;
-    const char *rest = end + 1;
-    long shards = strtol(rest, &end, 10);
-    if (end == rest || *end || shard < 1 || shards < shard || shards > 100000)
-        return false;
-    o->shard = (int)shard;
-    o->shards = (int)shards;
-    return true;
-}
-
 static void sweep_join(text *out, const cli_args *args) {
     const char *const *list = cli_list(args, "sweep");
     for (size_t i = 0; list && list[i]; i++)
@@ -196,7 +181,7 @@ static assay_status run(cli_run *run) {
     o.train = &t;
     if (settings.failed || sweep.failed) {
         status = cli_fail(&run->error, ASSAY_E_NOMEM, "no memory for the settings");
-    } else if (shard && !shard_read(&o, shard)) {
+    } else if (shard && !cli_shard(shard, &o.shard, &o.shards)) {
         status = cli_fail(&run->error, ASSAY_E_INVALID, "--shard can't be \"%s\"", shard);
         cli_fail_help(&run->error, "give a part and how many there are: 1/8 to 8/8");
     } else {
