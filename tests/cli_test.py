@@ -490,7 +490,11 @@ class Data(Packed):
         self.assertEqual([len(t["helpful"]) for t in told["targets"]], [3, 3])
         self.assertTrue(all(r["text"].startswith("film") and r["class"] in "01" for t in told["targets"] for r in t["harmful"]))
         self.assertIn("film", page.read_text())
-        self.assertIn("film", self.good(*call, "--model=bert-tiny", "--rows=50", "--epochs=1", "--batch=10", "--models=1").out)
+        self.assertIn("film", self.good(*call, "--rows=50", "--epochs=1", "--batch=10", "--models=1").out)
+        self.assertIn("reads tokens", self.refused(3, "mislabels", table, "--model=bert-tiny").err)
+        plain = self.dir / "p.txt"
+        plain.write_text("film " * 400)
+        self.assertIn("one label", self.refused(3, "attribute", plain, "--model=bert-tiny").err)
 
     def test_attribute_a_text(self):
         text, run, page = self.dir / "b.txt", self.dir / "text", self.dir / "text.html"

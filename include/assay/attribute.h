@@ -63,8 +63,9 @@ ASSAY_API ASSAY_MUST_CHECK assay_status assay_lds(assay_ctx *ctx,
 
 typedef struct assay_attribute_options {
     size_t struct_size;
-    const char *method; /**< a name; NULL: "ekfac", of a text "trak" */
-    const char *model;  /**< of the zoo; NULL: "mlp", of a text "gpt-tiny" */
+    const char *method; /**< a name; NULL: "ekfac", of texts and sentences "trak" */
+    const char *model;  /**< of the zoo; NULL: "mlp", of a text "gpt-tiny", of
+                             sentences "bert-tiny" */
     int models;         /**< that are trained, and scores averaged over; 0: 5, of a text
                              1 */
     const char *centre; /**< as in assay_lds_options, with halves for subsets; models of
@@ -128,7 +129,8 @@ typedef struct assay_attribute_options {
  *  Of a text (a .txt file or a folder of them), rows are windows of the part that is
  *  trained on, side by side, as long as the model's context; targets are passages, whose
  *  margin is the mean over their tokens (Park et al. 2023, section 5.2), each seen behind
- *  the tokens before it.
+ *  the tokens before it. A table of labelled sentences (.tsv, .csv) is as a set of
+ * images.
  *  @param source  a .beton file, or anything that can be packed
  *  @param json  NUL-terminated, take; release with assay_string_free
  *  @errors as assay_lds; INVALID where scores are too many to hold

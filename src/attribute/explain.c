@@ -47,7 +47,8 @@ done:
 
 /* What depends on the kind of the data. */
 static assay_status settle(explain *e, bool text) {
-    if (text && !e->o.method)
+    const zoo_model_def *def = zoo_find(e->protocol.model);
+    if (!e->o.method && (text || (def && def->tokens)))
         e->method = att_method_find("trak");
     assay_status status = explain_asked_check(e);
     if (status != ASSAY_OK)
@@ -71,10 +72,11 @@ static assay_status shard_check(const assay_attribute_options *o) {
     return ASSAY_E_INVALID;
 }
 
-static void plan(explain *e) {
+static void plan(explain *e, const char *source) {
     const assay_attribute_options *o = &e->o;
+    const char *usual = sentences_is(source) ? "bert-tiny" : "mlp";
     e->models = o->models ? o->models : USUAL_MODELS;
-    e->protocol = att_protocol_of(o->model ? o->model : "mlp", o->rows, o->targets, .5,
+    e->protocol = att_protocol_of(o->model ? o->model : usual, o->rows, o->targets, .5,
                                   o->epochs, o->batch, o->rate);
 }
 
@@ -148,7 +150,7 @@ assay_status att_attribute(char **json,
     *json = NULL;
     ASSAY_TRY(check(&e, options));
     ASSAY_TRY(shard_check(&e.o));
-    plan(&e);
+    plan(&e, source);
     if (e.o.checkpoints)
         ASSAY_TRY(explain_load(&e));
     ASSAY_TRY(explain_is_text(&text, &e, source));

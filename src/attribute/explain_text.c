@@ -56,6 +56,12 @@ static assay_status train(explain *e, model_card *card) {
     t.settings = line;
     e->models = o->models ? o->models : USUAL_MODELS;
     ASSAY_TRY(train_recipe_make_text(&recipe, &t));
+    if (zoo_find(recipe.model)->sequences) {
+        (void)err_set(ASSAY_E_UNSUPPORTED,
+                      "%s gives a sequence one label, a text has none", recipe.model);
+        err_help("choose a model that predicts the next token, such as gpt-tiny");
+        return ASSAY_E_UNSUPPORTED;
+    }
     ASSAY_TRY(text_card_make(card, e->ctx, &recipe, &e->text.corpus, o->seed));
     ASSAY_TRY(att_lab_text_cut(&e->text, card, (size_t)o->rows));
     const train_data data = {.card = card, .text = &e->text.data};

@@ -66,7 +66,6 @@ done:
 
 static assay_status images_open(att_lab *lab, const char *source) {
     assay_status status = ASSAY_OK;
-    ASSAY_TRY(work_dir_make(&lab->work, lab->ctx, "lab"));
     ASSAY_TRY(data_open(lab, source));
     lab->card = (model_card){.size = lab->size,
                              .channels = dataset_channels(lab->data),
@@ -91,8 +90,12 @@ assay_status att_lab_open(att_lab *out,
     assay_status status = ASSAY_OK;
     *out = (att_lab){.ctx = ctx, .protocol = protocol};
     const zoo_model_def *def = zoo_find(protocol->model);
-    ASSAY_TRY(def && def->sequences ? att_lab_sentences_open(out, source)
-                                    : images_open(out, source));
+    ASSAY_TRY(work_dir_make(&out->work, ctx, "lab"));
+    status = def && def->sequences ? att_lab_sentences_open(out, source)
+                                   : images_open(out, source);
+    if (status != ASSAY_OK && !(def && def->sequences) && sentences_is(source))
+        err_help("for labelled sentences choose a model that reads them: bert-tiny");
+    ASSAY_TRY(status);
     study_make(out, protocol->targets);
 done:
     if (status != ASSAY_OK)

@@ -168,6 +168,13 @@ static assay_status too_few(const mislabels *m, const char *source) {
 
 static assay_status data_open(mislabels *m, const char *source) {
     assay_status status = ASSAY_OK;
+    const zoo_model_def *def = zoo_find(m->o.model);
+    if (def && def->tokens) {
+        (void)err_set(ASSAY_E_UNSUPPORTED, "%s reads tokens; labels of images are judged",
+                      m->o.model);
+        err_help("choose a model of images, such as cnn");
+        return ASSAY_E_UNSUPPORTED;
+    }
     m->protocol = att_protocol_of(m->o.model, m->o.rows, 0, .5, 0, 0, 0);
     ASSAY_TRY(att_lab_open(&m->lab, m->ctx, source, &m->protocol));
     uint64_t train = dataset_train_rows(m->lab.data);
