@@ -114,7 +114,7 @@ static assay_status card_write(card_text *t, const trained_model *m) {
         put_number(t, "assay.held_out", c->held_out);
         put(t, "assay.tokens", t->list.data);
     }
-    if (c->class_name) {
+    if (c->class_name || !c->tokens) {
         names_json(&t->names, c);
         ASSAY_TRY(buf_check(&t->names));
         put_number(t, "assay.classes", c->classes);

@@ -91,11 +91,8 @@ assay_status att_lab_open(att_lab *out,
     *out = (att_lab){.ctx = ctx, .protocol = protocol};
     const zoo_model_def *def = zoo_find(protocol->model);
     ASSAY_TRY(work_dir_make(&out->work, ctx, "lab"));
-    status = def && def->sequences ? att_lab_sentences_open(out, source)
-                                   : images_open(out, source);
-    if (status != ASSAY_OK && !(def && def->sequences) && sentences_is(source))
-        err_help("for labelled sentences choose a model that reads them: bert-tiny");
-    ASSAY_TRY(status);
+    ASSAY_TRY(def && def->sequences ? att_lab_sentences_open(out, source)
+                                    : images_open(out, source));
     study_make(out, protocol->targets);
 done:
     if (status != ASSAY_OK)

@@ -46,7 +46,7 @@ static const cli_option options[] = {
      .value = "I/N",
      .no_trace = true,
      .rare = true,
-     .help = "with --keep: make features of one part of the rows only",
+     .help = "make features of a part of the rows only (--keep)",
      .more = "For several machines, or processes. The call without --shard gathers what "
              "lies in the folder, makes what is missing and scores: to the same bytes."},
     {.name = "passage",
@@ -89,7 +89,7 @@ static const cli_option options[] = {
      .value = "NAME",
      .initial = "label",
      .rare = true,
-     .help = "of which class: label, predicted, or its name or number"},
+     .help = "of which class: label, predicted, a name or a number"},
     CLI_OPTIONS_STUDY("passes over the rows"),
     CLI_OPTION_TOP,
     CLI_OPTIONS_METHODS(false, ""),
