@@ -18,7 +18,7 @@ static bool is_number(cli_type type) {
 static void check_option(const assay_verb *verb, const cli_option *o) {
     if (is_number(o->type) && !(o->low < o->high))
         fail_msg("assay %s: --%s has no range", verb->name, o->name);
-    if (o->type == CLI_CHOICE && !(o->choices && o->initial))
+    if (o->type == CLI_CHOICE && !(o->choices && (o->initial || o->required)))
         fail_msg("assay %s: --%s lacks choices or an initial one", verb->name, o->name);
     if (o->type != CLI_FLAG && o->type != CLI_CHOICE && !o->value)
         fail_msg("assay %s: --%s lacks a word for its value", verb->name, o->name);
