@@ -551,6 +551,23 @@ class Data(Packed):
         self.assertIn("margins only", self.refused(3, *call, "--method=replay", "--ask=logit").err)
         self.assertIn("trains again", self.refused(3, *call, "--checkpoint", run, "--method=replay").err)
         self.refused(2, *call, "--checkpoint", self.dir / "nowhere")
+        onnx_file, one = self.dir / "m.onnx", ("--checkpoint", run / "member-0" / "model.safetensors")
+        self.good("export", one[1], onnx_file, "--to=onnx")
+        ours = told(*one, "--method=grad-dot", "--scores", self.dir / "ours.npy")
+        theirs = told("--checkpoint", onnx_file, "--method=grad-dot", "--scores", self.dir / "theirs.npy")
+        self.assertEqual(theirs["model"], "onnx")
+        for a, b in zip(ours["targets"], theirs["targets"]):
+            self.assertAlmostEqual(a["margin"], b["margin"], 3)
+        a, b = ((self.dir / f"{w}.npy").read_bytes()[-800 * 4:] for w in ("ours", "theirs"))
+        a, b = (struct.unpack("<800f", x) for x in (a, b))
+        self.assertLess(max(abs(x - y) for x, y in zip(a, b)), 0.01 * max(map(abs, a)))
+        shifted = told("--checkpoint", onnx_file, "--method=grad-dot", "--mean=0.5", "--std=0.25")
+        self.assertNotEqual(shifted["targets"], theirs["targets"])
+        self.assertIn("0.49,0.48", self.refused(2, *call, "--checkpoint", onnx_file, "--std=0").err)
+        self.assertIn("for .onnx files", self.refused(2, *call, *one, "--mean=0.5").err)
+        broken = self.dir / "broken.onnx"
+        broken.write_bytes(onnx_file.read_bytes()[:-300])
+        self.refused(3, *call, "--checkpoint", broken)
         parts = [*call, "--checkpoint", run, "--method=trak", "--keep", self.dir / "parts"]
         self.assertEqual(json.loads(self.good(*parts, "--shard=1/2").out)["shards"], 2)
         self.assertIn("shard 2 of 2", self.good(*[w for w in parts if w != "--json"], "--shard=2/2").out)

@@ -81,8 +81,9 @@ typedef struct assay_attribute_options {
     uint64_t seed;
     const char *const *checkpoints; /**< instead of models trained for the purpose: run
                                          folders (all their members) or .safetensors of
-                                         `assay train`, which then fix the model; the
-                                         list ends with NULL; NULL: none */
+                                         `assay train`, or .onnx files that classify
+                                         images, which then fix the model; the list ends
+                                         with NULL; NULL: none */
     const char *keep; /**< of method "trak": a folder for features, which then stream from
                            there, whatever their size, and are there the next time, or
                            after a kill; NULL: all is done in memory */
@@ -111,6 +112,9 @@ typedef struct assay_attribute_options {
                                           slope [classes] with its derivatives; called on
                                           several threads; NULL: none */
     void *own_output_arg;            /**< handed to it */
+    const char *mean, *std; /**< of .onnx files: what pixels from 0 to 1 are shifted and
+                                 divided by, one number or one a channel with commas
+                                 between; NULL: 0, 1 */
     int shard, shards; /**< with `keep`: make one part of the rows' features only, 1 to
                             `shards`, in a folder of its own there, and name no rows; a
                             call without gathers them, makes what is missing and scores,

@@ -5,6 +5,8 @@
 #include "base/pool.h"
 #include "train/models.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_SEED = 5, BATCH = 64 };
@@ -13,7 +15,10 @@ enum { FIRST_SEED = 5, BATCH = 64 };
 
 static assay_status alike(const explain *e, const trained_model *m, const char *path) {
     const model_card *a = &e->given[0].card, *b = &m->card;
-    if (strcmp(a->name, b->name) == 0 && a->size == b->size &&
+    const nn_graph *g = e->given[0].zoo.graph, *h = m->zoo.graph;
+    if (nn_graph_param_floats(g) == nn_graph_param_floats(h) &&
+        nn_graph_buffer_floats(g) == nn_graph_buffer_floats(h) &&
+        strcmp(a->name, b->name) == 0 && a->size == b->size &&
         a->channels == b->channels && a->classes == b->classes &&
         a->context == b->context &&
         (!a->context || strcmp(a->dataset_sha256, b->dataset_sha256) == 0) &&
@@ -26,6 +31,52 @@ static assay_status alike(const explain *e, const trained_model *m, const char *
                   a->name, b->name);
     err_where("%s", path);
     return ASSAY_E_SHAPE;
+}
+
+/* "0.5" or "0.49,0.48,0.45" */
+static assay_status numbers_read(float out[3], const char *words, const char *what) {
+    const char *at = words;
+    int n = 0;
+    for (;; at++) {
+        char *end;
+        double v = strtod(at, &end);
+        if (n == 3 || end == at || (*end && *end != ',') || !isfinite(v) ||
+            (strcmp(what, "std") == 0 && !(v > 0)))
+            break;
+        out[n++] = (float)v;
+        at = end;
+        if (*at)
+            continue;
+        for (int c = n; c < 3; c++)
+            out[c] = out[n - 1];
+        if (n != 2)
+            return ASSAY_OK;
+        break;
+    }
+    (void)err_set(ASSAY_E_INVALID, "%s can't be \"%.80s\"", what, words);
+    err_help("give one number, or one for each of three channels: 0.49,0.48,0.45");
+    return ASSAY_E_INVALID;
+}
+
+/* How files that do not say it themselves want their images. */
+static assay_status pixels_set(explain *e) {
+    assay_status status = ASSAY_OK;
+    if (!e->o.mean && !e->o.std)
+        return ASSAY_OK;
+    for (int m = 0; m < e->models; m++) {
+        model_card *card = &e->given[m].card;
+        if (zoo_find(card->name))
+            ASSAY_FAIL(ASSAY_E_INVALID,
+                       "%s says itself what images it wants: mean and "
+                       "std are for .onnx files",
+                       card->name);
+        if (e->o.mean)
+            ASSAY_TRY(numbers_read(card->mean, e->o.mean, "mean"));
+        if (e->o.std)
+            ASSAY_TRY(numbers_read(card->std, e->o.std, "std"));
+    }
+done:
+    return status;
 }
 
 assay_status explain_load(explain *e) {
@@ -51,9 +102,12 @@ assay_status explain_load(explain *e) {
     }
     if (e->models == 0)
         ASSAY_FAIL(ASSAY_E_INVALID, "no checkpoint is given");
+    ASSAY_TRY(pixels_set(e));
     e->protocol.model = e->given[0].card.name;
     e->protocol.size = e->given[0].card.size;
     e->protocol.card = &e->given[0].card;
+    if (!zoo_find(e->given[0].card.name))
+        e->protocol.net = &e->given[0].zoo;
 done:
     return status;
 }

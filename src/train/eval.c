@@ -40,7 +40,7 @@ static assay_status data_load(evaluation *e, const char *source) {
                       c->classes, dataset_classes(e->data));
         ASSAY_TRY_AT(ASSAY_E_SHAPE, "%s", source);
     }
-    for (int i = 0; i < c->classes; i++)
+    for (int i = 0; c->class_name && i < c->classes; i++)
         if (strcmp(c->class_name[i], dataset_class_name(e->data, i)) != 0)
             log_line(e->ctx, ASSAY_LOG_WARN,
                      "class %d is '%s' to the model and '%s' in the dataset", i,

@@ -1,6 +1,7 @@
 /* The models of a finished run's folder, or the one of a file. */
 #include "train/models.h"
 
+#include "train/onnx_model.h"
 #include "train/run_dir.h"
 
 #include "base/json.h"
@@ -54,6 +55,11 @@ done:
     return status;
 }
 
+static bool is_onnx(const char *path) {
+    size_t n = strlen(path);
+    return n > 5 && strcmp(path + n - 5, ".onnx") == 0;
+}
+
 assay_status
 models_load(trained_model **out, int *count, assay_ctx *ctx, const char *path) {
     assay_status status = ASSAY_OK;
@@ -67,7 +73,8 @@ models_load(trained_model **out, int *count, assay_ctx *ctx, const char *path) {
     n = members ? members : 1;
     ASSAY_TRY(mem_new(ctx, &model, (size_t)n, sizeof *model));
     if (!folder)
-        ASSAY_TRY(model_load(&model[0], ctx, path));
+        ASSAY_TRY(is_onnx(path) ? onnx_model_load(&model[0], ctx, path)
+                                : model_load(&model[0], ctx, path));
     else if (!members)
         ASSAY_TRY(load_one(&model[0], ctx, path, -1));
     for (int m = 0; m < members; m++)

@@ -1,5 +1,5 @@
 /* Trained models as they lie on disk: a run's folder with one model or several, or a
- * file.
+ * file, .onnx too.
  */
 #ifndef TRAIN_MODELS_H
 #define TRAIN_MODELS_H

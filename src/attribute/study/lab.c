@@ -76,7 +76,10 @@ static assay_status images_open(att_lab *lab, const char *source) {
                                .channels = lab->card.channels,
                                .height = lab->size,
                                .width = lab->size};
-    ASSAY_TRY(zoo_build(&lab->model, lab->ctx, lab->protocol->model, &config));
+    if (lab->protocol->net)
+        lab->model = *lab->protocol->net;
+    else
+        ASSAY_TRY(zoo_build(&lab->model, lab->ctx, lab->protocol->model, &config));
     lab->train =
         (train_data){.pixels = &lab->pixels, .labels = lab->labels, .card = &lab->card};
 done:
@@ -128,7 +131,9 @@ size_t att_lab_targets(const att_lab *lab) {
 }
 
 void att_lab_keep_data(att_lab *lab) {
-    zoo_destroy(&lab->model);
+    if (lab->model.graph && !lab->protocol->net)
+        zoo_destroy(&lab->model);
+    lab->model = (zoo_model){0};
     mem_free(lab->ctx, lab->labels);
     mem_free(lab->ctx, lab->rows);
     mem_free(lab->ctx, lab->targets);

@@ -20,7 +20,7 @@ typedef struct att_lab {
     sentences sentences; /* instead of data, pixels and labels */
     uint32_t *rows, *targets;
     model_card card;
-    zoo_model model;
+    zoo_model model; /* the protocol's own graph is borrowed */
     train_data train;
     const att_lab_text *text; /* instead of data, pixels and labels; borrowed */
     char *work; /* a folder of work files that goes with it; NULL: there is none */

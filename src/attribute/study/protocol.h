@@ -16,6 +16,8 @@ typedef struct att_protocol {
     att_recipe recipe;
     const model_card *card; /* of a given model of sequences, whose tokens and classes are
                                taken; NULL: made from the rows */
+    const zoo_model
+        *net; /* instead of the zoo's: a given model's graph, borrowed; NULL */
 } att_protocol;
 
 /* One of a caller's own: the first rows and targets (no rows: all there are), in the

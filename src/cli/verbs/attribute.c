@@ -15,7 +15,7 @@ static const cli_option options[] = {
     {.name = "checkpoint",
      .type = CLI_LIST,
      .value = "PATH",
-     .help = "a run's folder or a .safetensors, instead of training",
+     .help = "a run's folder, .safetensors or .onnx; no training",
      .more = "What 'assay train' left; of a folder all its members. Several make an "
              "ensemble. Methods that train again (replay, tracin) refuse."},
     {.name = "models",
@@ -41,6 +41,16 @@ static const cli_option options[] = {
      .help = "keep trak's features there, and stream from them",
      .more = "Memory then does not grow with rows and targets, and what is there need "
              "not be made again, as after a kill."},
+    {.name = "mean",
+     .type = CLI_TEXT,
+     .value = "X,..",
+     .rare = true,
+     .help = "of an .onnx: taken from pixels (0 to 1) first"},
+    {.name = "std",
+     .type = CLI_TEXT,
+     .value = "X,..",
+     .rare = true,
+     .help = "and what they are divided by then"},
     {.name = "shard",
      .type = CLI_TEXT,
      .value = "I/N",
@@ -179,6 +189,8 @@ static assay_status run(cli_run *run) {
     o.checkpoints = cli_list(a, "checkpoint");
     o.keep = cli_text(a, "keep");
     o.ask = cli_text(a, "ask");
+    o.mean = cli_text(a, "mean");
+    o.std = cli_text(a, "std");
     if (cli_text(a, "shard") && !cli_shard(cli_text(a, "shard"), &o.shard, &o.shards))
         return cli_fail(
             &run->error, ASSAY_E_INVALID,
