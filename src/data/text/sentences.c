@@ -201,29 +201,39 @@ done:
     return status;
 }
 
-assay_status sentences_read(sentences *out, assay_ctx *ctx, const char *path) {
+assay_status sentences_parse(
+    sentences *out, assay_ctx *ctx, const void *bytes, size_t n, char separator) {
     assay_status status = ASSAY_OK;
-    uint8_t *bytes = NULL;
-    size_t n;
     hash_sha256 h;
     uint8_t digest[32];
-    reading r = {.s = out, .t = {.text = buf_make(ctx)}, .labels = buf_make(ctx)};
+    reading r = {.s = out, .labels = buf_make(ctx)};
     *out = (sentences){.ctx = ctx, .text = buf_make(ctx)};
-    ASSAY_TRY(os_read_file(ctx, path, SIZE_MAX / 4, &bytes, &n));
     hash_sha256_init(&h);
     hash_sha256_add(&h, bytes, n);
     hash_sha256_end(&h, digest);
     hash_hex(out->sha256, digest);
-    table_begin(&r.t, ctx, bytes, n, ends(path, ".tsv") ? '\t' : ',');
-    ASSAY_TRY_AT(records(&r), "%s", path);
-    ASSAY_TRY_AT(classes_find(&r), "%s", path);
+    table_begin(&r.t, ctx, bytes, n, separator);
+    ASSAY_TRY(records(&r));
+    ASSAY_TRY(classes_find(&r));
 done:
     table_end(&r.t);
     buf_free(&r.labels);
     mem_free(ctx, r.word);
-    mem_free(ctx, bytes);
     if (status != ASSAY_OK)
         sentences_free(out);
+    return status;
+}
+
+assay_status sentences_read(sentences *out, assay_ctx *ctx, const char *path) {
+    assay_status status = ASSAY_OK;
+    uint8_t *bytes = NULL;
+    size_t n;
+    *out = (sentences){0};
+    ASSAY_TRY(os_read_file(ctx, path, SIZE_MAX / 4, &bytes, &n));
+    ASSAY_TRY_AT(sentences_parse(out, ctx, bytes, n, ends(path, ".tsv") ? '\t' : ','),
+                 "%s", path);
+done:
+    mem_free(ctx, bytes);
     return status;
 }
 

@@ -32,6 +32,9 @@ bool sentences_is(const char *path);
 ASSAY_MUST_CHECK assay_status sentences_read(sentences *out,
                                              assay_ctx *ctx,
                                              const char *path);
+/* The same of bytes in memory, which may go afterwards. */
+ASSAY_MUST_CHECK assay_status sentences_parse(
+    sentences *out, assay_ctx *ctx, const void *bytes, size_t n, char separator);
 void sentences_free(sentences *s); /* accepts a zeroed one */
 
 /** Makes tokens of all rows: each stands behind `start`, and what does not fit a context
