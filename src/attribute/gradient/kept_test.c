@@ -121,6 +121,27 @@ static void parts_are_gathered(void **state) {
     teardown(&f);
 }
 
+/* Which rows run together does not matter: rows from 5 on lie in other lanes, batches and
+ * blocks. */
+static void batches_do_not_matter(void **state) {
+    (void)state;
+    enum { SKIP = 5 };
+    fixture f;
+    size_t n, m;
+    setup(&f, 2);
+    keep(&f, "whole", 3, 0, ROWS, NULL, 0);
+    keep(&f, "later", 3, SKIP, ROWS - SKIP, NULL, 0);
+    test_path p = test_in(&f.s, "whole-features.npy"),
+              q = test_in(&f.s, "later-features.npy");
+    uint8_t *a = test_get(f.ctx, p.text, &n), *b = test_get(f.ctx, q.text, &m);
+    size_t bytes = (size_t)(ROWS - SKIP) * DIM * sizeof(float);
+    assert_true(n > bytes && m > bytes);
+    assert_memory_equal(a + n - bytes, b + m - bytes, bytes);
+    mem_free(f.ctx, a);
+    mem_free(f.ctx, b);
+    teardown(&f);
+}
+
 static void what_is_not_ours_is_made_again(void **state) {
     (void)state;
     fixture f;
@@ -149,6 +170,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_cover_all_rows_once),
         cmocka_unit_test(parts_are_gathered),
+        cmocka_unit_test(batches_do_not_matter),
         cmocka_unit_test(what_is_not_ours_is_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
