@@ -561,6 +561,14 @@ class Data(Packed):
         a, b = ((self.dir / f"{w}.npy").read_bytes()[-800 * 4:] for w in ("ours", "theirs"))
         a, b = (struct.unpack("<800f", x) for x in (a, b))
         self.assertLess(max(abs(x - y) for x, y in zip(a, b)), 0.01 * max(map(abs, a)))
+        # the same weights in another network: never its features, never one ensemble
+        tanh, kept = self.dir / "tanh.onnx", ("--method=trak", "--keep", self.dir / "of-onnx")
+        tanh.write_bytes(onnx_file.read_bytes().replace(b"Relu", b"Tanh"))
+        told("--checkpoint", onnx_file, *kept)
+        fresh = told("--checkpoint", tanh, "--method=trak", "--keep", self.dir / "of-tanh")
+        self.assertEqual(told("--checkpoint", tanh, *kept)["targets"], fresh["targets"])
+        self.assertIn("do not belong together", self.refused(
+            3, *call, "--checkpoint", onnx_file, "--checkpoint", tanh).err)
         shifted = told("--checkpoint", onnx_file, "--method=grad-dot", "--mean=0.5", "--std=0.25")
         self.assertNotEqual(shifted["targets"], theirs["targets"])
         self.assertIn("0.49,0.48", self.refused(2, *call, "--checkpoint", onnx_file, "--std=0").err)

@@ -123,6 +123,9 @@ nn_param_info nn_graph_param_at(const nn_graph *g, size_t i);
 size_t nn_graph_buffer_count(const nn_graph *g);
 size_t nn_graph_buffer_floats(const nn_graph *g);
 nn_param_info nn_graph_buffer_at(const nn_graph *g, size_t i);
+/* SHA-256 of what it computes: ops, attributes, shapes, constants; not names, nor what
+ * weights hold. */
+void nn_graph_digest(uint8_t out[32], const nn_graph *g);
 
 /* Values of one model: flat parameters and flat buffers. Plain arrays owned by the
  * caller's struct; many may exist for one graph (a fleet). Initialised by (seed) through

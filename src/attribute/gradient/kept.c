@@ -38,6 +38,10 @@ static void identify(char out[512], const keep_job *job, const char *what) {
     hash_sha256 h;
     uint8_t digest[32];
     hash_sha256_init(&h);
+    if (!zoo_find(s->model->name)) { /* of a file: its name doesn't say the network */
+        nn_graph_digest(digest, g);
+        hash_sha256_add(&h, digest, sizeof digest);
+    }
     hash_sha256_str(&h, s->data->card->dataset_sha256);
     hash_sha256_add(&h, s->data->card->mean, sizeof s->data->card->mean);
     hash_sha256_add(&h, s->data->card->std, sizeof s->data->card->std);
