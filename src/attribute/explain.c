@@ -129,10 +129,6 @@ static void let_go(explain *e) {
     mem_free(e->ctx, e->top);
     e->top = NULL;
     explain_models_free(e);
-    e->trained = (att_ensemble){0};
-    e->card = (model_card){0};
-    e->given = NULL;
-    e->margins = NULL;
     if (e->lab.ctx)
         att_lab_keep_data(&e->lab);
     att_lab_text_close(&e->text);

@@ -44,7 +44,7 @@ ASSAY_MUST_CHECK assay_status explain_margins(explain *e);
 ASSAY_MUST_CHECK assay_status explain_asked_check(explain *e);
 /** After the models: fixes classes and outputs of targets. NOTFOUND: no such class */
 ASSAY_MUST_CHECK assay_status explain_asked(explain *e);
-void explain_models_free(explain *e);
+void explain_models_free(explain *e); /* and again */
 att_member explain_member(const explain *e, int m);
 
 /** Fills e->top: in memory, or, where there is a folder for them, by features that stream

@@ -225,8 +225,12 @@ void explain_models_free(explain *e) {
     mem_free(e->ctx, e->margins);
     mem_free(e->ctx, e->labels);
     mem_free(e->ctx, e->asked_rows);
-    e->labels = NULL;
-    e->asked_rows = NULL;
     models_free(e->given, e->models, e->ctx);
     model_card_free(&e->card, e->ctx);
+    e->trained = (att_ensemble){0};
+    e->card = (model_card){0};
+    e->given = NULL;
+    e->margins = NULL;
+    e->labels = NULL;
+    e->asked_rows = NULL;
 }
