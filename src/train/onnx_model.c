@@ -2,9 +2,11 @@
 #include "train/onnx_model.h"
 
 #include "base/os.h"
+#include "nn/graph_inside.h"
 #include "nn/onnx/load.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const zoo_model_def foreign = {.name = "onnx", .summary = "of an ONNX file"};
 
@@ -35,6 +37,19 @@ static assay_status logits_of(const onnx_import *m, const onnx_port **out) {
     return err_set(ASSAY_E_SHAPE, "the first output is not [N,classes] in f32");
 }
 
+/* Probabilities would be taken for logits. */
+static assay_status no_softmax(const onnx_import *m, const onnx_port *logits) {
+    for (size_t i = 0; i < m->graph->n_nodes; i++)
+        if (m->graph->node[i].out == logits->value &&
+            strcmp(m->graph->node[i].op->name, "softmax") == 0) {
+            (void)err_set(ASSAY_E_UNSUPPORTED, "the output %s is of a softmax, no logits",
+                          logits->name);
+            err_help("export the model without its last softmax");
+            return ASSAY_E_UNSUPPORTED;
+        }
+    return ASSAY_OK;
+}
+
 static assay_status heads_add(zoo_model *z) {
     assay_status status = ASSAY_OK;
     const nn_shape one = {1, {0}};
@@ -51,6 +66,7 @@ static assay_status take(trained_model *out, assay_ctx *ctx, onnx_import *m) {
     const onnx_port *in, *logits;
     ASSAY_TRY(images_of(m, &in));
     ASSAY_TRY(logits_of(m, &logits));
+    ASSAY_TRY(no_softmax(m, logits));
     *out = (trained_model){.ctx = ctx, .weights = m->weights};
     out->zoo = (zoo_model){.name = foreign.name,
                            .def = &foreign,
