@@ -114,17 +114,6 @@ done:
     return status;
 }
 
-/* Rows of probabilities from rows of logits, summed into `sum`. */
-static void add_softmax(const float *logits, int k, double *sum) {
-    double most = logits[0], z = 0;
-    for (int c = 1; c < k; c++)
-        most = logits[c] > most ? logits[c] : most;
-    for (int c = 0; c < k; c++)
-        z += exp((double)logits[c] - most);
-    for (int c = 0; c < k; c++)
-        sum[c] += exp((double)logits[c] - most) / z;
-}
-
 static int largest(const float *p, int k) {
     int best = 0;
     for (int c = 1; c < k; c++)
@@ -148,7 +137,8 @@ static assay_status average(void *arg, int worker, size_t begin, size_t end) {
         for (int m = 0; m < a->members; m++) {
             if (i < a->train_rows && r->seen[(size_t)m * a->train_rows + i])
                 continue;
-            add_softmax(r->logits + ((size_t)m * r->total_rows + i) * (size_t)k, k, sum);
+            predict_add_probabilities(
+                sum, r->logits + ((size_t)m * r->total_rows + i) * (size_t)k, (size_t)k);
             judges++;
         }
         for (int c = 0; c < k; c++)

@@ -11,6 +11,16 @@
 
 enum { CHUNK = 128 };
 
+void predict_add_probabilities(double *sum, const float *logits, size_t classes) {
+    double most = (double)logits[0], all = 0;
+    for (size_t c = 1; c < classes; c++)
+        most = (double)logits[c] > most ? (double)logits[c] : most;
+    for (size_t c = 0; c < classes; c++)
+        all += exp((double)logits[c] - most);
+    for (size_t c = 0; c < classes; c++)
+        sum[c] += exp((double)logits[c] - most) / all;
+}
+
 typedef struct predict_worker {
     nn_exec *exec;  /* made by the first chunk */
     uint8_t *moved; /* one image */

@@ -165,6 +165,8 @@ ASSAY_MUST_CHECK assay_status train_predict(assay_ctx *ctx,
                                             predict_views views,
                                             float *logits,
                                             float *penultimate);
+/* Adds the probabilities of a row of logits. */
+void predict_add_probabilities(double *sum, const float *logits, size_t classes);
 size_t model_penultimate_width(const trained_model *m);
 
 #endif

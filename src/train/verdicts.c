@@ -38,14 +38,10 @@ assay_status verdicts_add(verdicts *v,
                                               views, v->logits, NULL));
     for (size_t i = 0; i < v->rows; i++) {
         const float *x = v->logits + i * v->classes;
-        double *p = v->probabilities + i * v->classes, sum = 0;
         size_t best = 0;
         for (size_t c = 1; c < v->classes; c++)
             best = x[c] > x[best] ? c : best;
-        for (size_t c = 0; c < v->classes; c++)
-            sum += exp((double)x[c] - (double)x[best]);
-        for (size_t c = 0; c < v->classes; c++)
-            p[c] += exp((double)x[c] - (double)x[best]) / sum;
+        predict_add_probabilities(v->probabilities + i * v->classes, x, v->classes);
         right += (int32_t)best == data->labels[rows[i]];
     }
     v->single += v->rows ? (double)right / (double)v->rows : 0;

@@ -74,35 +74,31 @@ done:
     return status;
 }
 
-static void softmax(float *p, size_t k) {
-    float most = p[0];
-    double sum = 0;
-    for (size_t c = 1; c < k; c++)
-        most = p[c] > most ? p[c] : most;
-    for (size_t c = 0; c < k; c++)
-        sum += exp((double)(p[c] - most));
-    for (size_t c = 0; c < k; c++)
-        p[c] = (float)(exp((double)(p[c] - most)) / sum);
-}
-
 static assay_status predict(mislabels *m) {
     assay_status status = ASSAY_OK;
     size_t k = (size_t)m->lab.card.classes, all = m->n + m->tests;
     size_t members = (size_t)m->o.members;
+    double *row = NULL;
     ASSAY_TRY(mem_new(m->ctx, &m->probs, members * all * k, sizeof *m->probs));
     ASSAY_TRY(mem_new(m->ctx, &m->judged, all * k, sizeof *m->judged));
+    ASSAY_TRY(mem_new(m->ctx, &row, k, sizeof *row));
     progress_begin(m->ctx, "predicting", (int64_t)(members * all), "images");
     for (size_t i = 0; i < members; i++) {
         float *p = m->probs + i * all * k;
         const trained_model *model = &m->model[i];
         ASSAY_TRY(train_predict(m->ctx, model, &m->lab.pixels, m->row, all,
                                 predict_views_of(&model->card), p, NULL));
-        for (size_t r = 0; r < all; r++)
-            softmax(p + r * k, k);
+        for (size_t r = 0; r < all; r++) {
+            memset(row, 0, k * sizeof *row);
+            predict_add_probabilities(row, p + r * k, k);
+            for (size_t c = 0; c < k; c++)
+                p[r * k + c] = (float)row[c];
+        }
     }
     progress_end(m->ctx);
     mislabels_mean(m->judged, m, false);
 done:
+    mem_free(m->ctx, row);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/os.h"
 #include "base/rng.h"
+#include "detect/order.h"
 #include "file/atomic.h"
 
 #include <inttypes.h>
@@ -206,8 +207,6 @@ static assay_status run_one(task *t, asked *a) {
     for (size_t i = 0; i < m->n; i++)
         a->out.low[i] = a->out.high[i] = NAN;
     uint64_t began = os_cpu_ns();
-    if (strcmp(a->how->name, "harm") == 0 && m->tests == 0)
-        ASSAY_FAIL(ASSAY_E_SHAPE, "there are no test rows that could be harmed");
     ASSAY_TRY(a->how->run(&a->out, m, a->variant));
     a->seconds = 1e-9 * (double)(os_cpu_ns() - began);
     const detect_input in = {.ctx = m->ctx, .train_rows = m->n};
@@ -219,34 +218,6 @@ static assay_status run_one(task *t, asked *a) {
         ASSAY_TRY(detect_auroc_interval(a->interval, m->ctx, a->out.score, m->planted,
                                         m->n, m->o.rounds, m->o.seed));
 done:
-    return status;
-}
-
-typedef struct placed {
-    float score;
-    uint32_t row;
-} placed;
-
-static int worst_first(const void *x, const void *y) {
-    const placed *a = x, *b = y;
-    if (a->score != b->score)
-        return a->score > b->score ? -1 : 1;
-    return a->row < b->row ? -1 : a->row > b->row;
-}
-
-static assay_status order_make(task *t) {
-    assay_status status = ASSAY_OK;
-    const mislabels *m = &t->m;
-    placed *place = NULL;
-    ASSAY_TRY(mem_new(m->ctx, &place, m->n, sizeof *place));
-    ASSAY_TRY(mem_new(m->ctx, &t->order, m->n, sizeof *t->order));
-    for (size_t i = 0; i < m->n; i++)
-        place[i] = (placed){t->method[0].out.score[i], (uint32_t)i};
-    qsort(place, m->n, sizeof *place, worst_first);
-    for (size_t i = 0; i < m->n; i++)
-        t->order[i] = place[i].row;
-done:
-    mem_free(m->ctx, place);
     return status;
 }
 
@@ -410,7 +381,8 @@ assay_status assay_mislabels(assay_ctx *ctx,
     ASSAY_TRY(mislabels_judges(&t->m));
     for (size_t i = 0; i < t->methods; i++)
         ASSAY_TRY(run_one(t, &t->method[i]));
-    ASSAY_TRY(order_make(t));
+    ASSAY_TRY(mem_new(ctx, &t->order, t->m.n, sizeof *t->order));
+    ASSAY_TRY(detect_order(t->order, ctx, t->method[0].out.score, t->m.n));
     ASSAY_TRY(tell(t, json, began));
 done:
     if (t)

@@ -28,7 +28,6 @@ done:
     return status;
 }
 
-extern const detect_suspicion assay_suspicion_confident;
 const detect_suspicion assay_suspicion_confident = {
     .name = "confident",
     .summary = "confident learning's filter first, then 1 - p",

@@ -62,6 +62,8 @@ static assay_status run(suspicion *out, const mislabels *m, const char *variant)
     size_t most = MOST_CELLS / m->n + 1;
     block b = {0};
     double *harm = NULL;
+    if (m->tests == 0)
+        ASSAY_FAIL(ASSAY_E_SHAPE, "there are no test rows that could be harmed");
     most = most < m->tests ? most : m->tests;
     ASSAY_TRY(mem_new(m->ctx, &harm, (size_t)(1 + m->o.members) * m->n, sizeof *harm));
     ASSAY_TRY(mem_new(m->ctx, &b.part, m->n * most, sizeof(float)));
@@ -94,7 +96,6 @@ done:
     return status;
 }
 
-extern const detect_suspicion assay_suspicion_harm;
 const detect_suspicion assay_suspicion_harm = {
     .name = "harm",
     .summary = "what training on a row does to test rows' loss, by attribution",

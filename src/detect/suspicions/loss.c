@@ -14,7 +14,6 @@ static assay_status run(suspicion *out, const mislabels *m, const char *variant)
     return suspicion_rows(out, m, variant, of, true);
 }
 
-extern const detect_suspicion assay_suspicion_loss;
 const detect_suspicion assay_suspicion_loss = {
     .name = "loss",
     .summary = "the mean of the members' losses",

@@ -14,7 +14,6 @@ static assay_status run(suspicion *out, const mislabels *m, const char *variant)
     return suspicion_rows(out, m, variant, of, false);
 }
 
-extern const detect_suspicion assay_suspicion_margin;
 const detect_suspicion assay_suspicion_margin = {
     .name = "margin",
     .summary = "the best other label's p less that of the label",

@@ -10,7 +10,6 @@ static assay_status run(suspicion *out, const mislabels *m, const char *variant)
     return suspicion_rows(out, m, variant, of, false);
 }
 
-extern const detect_suspicion assay_suspicion_probability;
 const detect_suspicion assay_suspicion_probability = {
     .name = "probability",
     .summary = "1 - p of the label, p the members' mean",

@@ -38,7 +38,6 @@ done:
     return status;
 }
 
-extern const detect_suspicion assay_suspicion_self_influence;
 const detect_suspicion assay_suspicion_self_influence = {
     .name = "self-influence",
     .summary = "what training on a row does for itself, by attribution",

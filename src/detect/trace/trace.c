@@ -169,32 +169,6 @@ void trace_tell_row(trace *t, uint32_t row) {
     json_kstr(&t->json, "class", dataset_class_name(t->lab.data, t->lab.labels[row]));
 }
 
-typedef struct placed {
-    float value;
-    uint32_t place;
-} placed;
-
-static int highest_first(const void *x, const void *y) {
-    const placed *a = x, *b = y;
-    if (a->value != b->value)
-        return a->value > b->value ? -1 : 1;
-    return a->place < b->place ? -1 : a->place > b->place;
-}
-
-assay_status trace_order(uint32_t *out, assay_ctx *ctx, const float *values, size_t n) {
-    placed *at = NULL;
-    assay_status status = mem_new(ctx, &at, n, sizeof *at);
-    if (status != ASSAY_OK)
-        return status;
-    for (size_t i = 0; i < n; i++)
-        at[i] = (placed){values[i], (uint32_t)i};
-    qsort(at, n, sizeof *at, highest_first);
-    for (size_t i = 0; i < n; i++)
-        out[i] = at[i].place;
-    mem_free(ctx, at);
-    return status;
-}
-
 assay_status trace_tell_end(trace *t,
                             const char *key,
                             const float *values,
@@ -204,7 +178,7 @@ assay_status trace_tell_end(trace *t,
     assay_status status = ASSAY_OK;
     uint32_t *order = NULL;
     ASSAY_TRY(mem_new(t->ctx, &order, n, sizeof *order));
-    ASSAY_TRY(trace_order(order, t->ctx, values, n));
+    ASSAY_TRY(detect_order(order, t->ctx, values, n));
     json_key(&t->json, key);
     json_arr(&t->json);
     for (size_t i = 0; i < n && i < (size_t)t->o.top; i++) {

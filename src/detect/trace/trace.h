@@ -8,6 +8,7 @@
 #include "attribute/study/lab.h"
 #include "base/json.h"
 #include "detect/detect.h"
+#include "detect/order.h"
 
 typedef struct trace {
     assay_ctx *ctx;
@@ -38,10 +39,4 @@ ASSAY_MUST_CHECK assay_status trace_tell_end(trace *t,
                                              size_t n,
                                              const uint32_t *of,
                                              bool low);
-/* Places in order of falling values. [n] each; ties by place. @errors NOMEM */
-ASSAY_MUST_CHECK assay_status trace_order(uint32_t *out,
-                                          assay_ctx *ctx,
-                                          const float *values,
-                                          size_t n);
-
 #endif

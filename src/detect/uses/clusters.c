@@ -85,7 +85,7 @@ static assay_status tell(trace *t, const la_principal *p, const la_clusters *c) 
     uint32_t *order = NULL; /* farthest from its mean first */
     double explained = 0;
     ASSAY_TRY(mem_new(t->ctx, &order, t->n, sizeof *order));
-    ASSAY_TRY(trace_order(order, t->ctx, c->distance, t->n));
+    ASSAY_TRY(detect_order(order, t->ctx, c->distance, t->n));
     for (size_t d = 0; d < p->count; d++)
         explained += p->value[d] / p->total;
     json_kint(&t->json, "dimensions", (int64_t)p->count);
@@ -128,7 +128,6 @@ done:
     return status;
 }
 
-extern const trace_use assay_use_clusters;
 const trace_use assay_use_clusters = {
     .name = "clusters",
     .summary = "groups of rows that do the same to targets",

@@ -132,7 +132,6 @@ done:
     return status;
 }
 
-extern const trace_use assay_use_compare;
 const trace_use assay_use_compare = {
     .name = "compare",
     .summary = "what one algorithm goes by and another does not",

@@ -218,7 +218,6 @@ done:
     return status;
 }
 
-extern const trace_use assay_use_leaks;
 const trace_use assay_use_leaks = {
     .name = "leaks",
     .summary = "targets that are copies of training rows, by scores and by pixels",

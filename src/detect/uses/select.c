@@ -33,7 +33,7 @@ static assay_status by_votes(uint32_t *order, const trace *t, const float *votes
         by_sum[i] = order[i];
         value[i] = votes[order[i]];
     }
-    ASSAY_TRY(trace_order(at, t->ctx, value, t->n));
+    ASSAY_TRY(detect_order(at, t->ctx, value, t->n));
     for (size_t i = 0; i < t->n; i++)
         order[i] = by_sum[at[i]];
 done:
@@ -89,7 +89,7 @@ static assay_status run(trace *t) {
     if (want > t->n)
         ASSAY_FAIL(ASSAY_E_INVALID, "%zu rows are to be chosen among %zu", want, t->n);
     values(sum, votes, t);
-    ASSAY_TRY(trace_order(order, t->ctx, sum, t->n));
+    ASSAY_TRY(detect_order(order, t->ctx, sum, t->n));
     if (vote)
         ASSAY_TRY(by_votes(order, t, votes));
     while (count < want &&
@@ -103,7 +103,6 @@ done:
     return status;
 }
 
-extern const trace_use assay_use_select;
 const trace_use assay_use_select = {
     .name = "select",
     .summary = "training rows that help a set of targets most",
