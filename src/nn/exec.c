@@ -35,10 +35,8 @@ static assay_status list_factors(nn_exec *e) {
             params += e->graph->value[s->in[i]].kind == NN_KIND_PARAM;
         if (!s->backward || params == 0)
             continue;
-        const nn_shape *out = &s->node->out_shape; /* of no example: its own dimension */
-        bool is_static =
-            out->ndim > 0 && out->dim[0] != 0 && out->dim[0] < e->options.batch;
-        if (!s->node->op->factors || params > 2 || has_fixed_weight(e, s) || is_static)
+        bool shared = !nn_shape_open(&s->node->out_shape); /* the same for all */
+        if (!s->node->op->factors || params > 2 || has_fixed_weight(e, s) || shared)
             ASSAY_FAIL(ASSAY_E_UNSUPPORTED,
                        "%s has parameters, but no per-example gradients",
                        s->node->op->name);

@@ -461,6 +461,41 @@ static void library_keeps_pace(void **unused) {
     assay_ctx_destroy(ctx);
 }
 
+/* A table that is read at a constant: its gradient is the batch's, no example's. */
+static void what_all_share_is_not_captured(void **unused) {
+    (void)unused;
+    enum { WIDTH = 5, THREE = 3 };
+    const int32_t first = 0;
+    const nn_shape table = {2, {2, WIDTH}}, one = {1, {1}}, rows = {2, {0, WIDTH}};
+    assay_ctx *ctx;
+    nn_graph *g;
+    nn_weights w;
+    nn_exec *e;
+    nn_value x, in[2], v, sum;
+    assert_int_equal(assay_ctx_create(&ctx, NULL), ASSAY_OK);
+    assert_int_equal(nn_graph_create(&g, ctx), ASSAY_OK);
+    assert_int_equal(nn_graph_input(g, "x", ASSAY_F32, rows, &x), ASSAY_OK);
+    assert_int_equal(nn_graph_constant(g, "c", ASSAY_I32, one, &first, &in[0]), ASSAY_OK);
+    assert_int_equal(nn_graph_param(g, "t", table, NN_INIT_NORMAL_SMALL, true, &in[1]),
+                     ASSAY_OK);
+    assert_int_equal(nn_graph_op(g, "embedding", in, 2, NULL, 0, &v), ASSAY_OK);
+    const nn_value both[] = {x, v};
+    assert_int_equal(nn_graph_op(g, "add", both, 2, NULL, 0, &sum), ASSAY_OK);
+    assert_int_equal(nn_weights_create(&w, ctx, g, 1), ASSAY_OK);
+    for (int batch = 1; batch <= THREE; batch += THREE - 1) {
+        nn_exec_options o = {
+            .mode = NN_CAPTURE, .batch = batch, .target = sum, .dtype = ASSAY_F32};
+        assert_int_equal(nn_exec_create(&e, ctx, g, &w, &o), ASSAY_E_UNSUPPORTED);
+        assert_null(e);
+        o.mode = NN_TRAIN;
+        assert_int_equal(nn_exec_create(&e, ctx, g, &w, &o), ASSAY_OK);
+        nn_exec_destroy(e);
+    }
+    nn_weights_destroy(&w, ctx);
+    nn_graph_destroy(g);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_of_the_batch),
@@ -473,6 +508,7 @@ int main(void) {
         cmocka_unit_test(running_statistics_move_as_pytorchs),
         cmocka_unit_test(input_gradients_are_there),
         cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(what_all_share_is_not_captured),
         cmocka_unit_test(weights_follow_their_seed),
         cmocka_unit_test(library_keeps_pace),
     };

@@ -197,6 +197,13 @@ static bool lies_both_ways(const nn_shape *s) {
     return s->dim[1] == 1 || (s->dim[2] == 1 && s->dim[3] == 1);
 }
 
+const char *nn_graph_maker(const nn_graph *g, nn_value v) {
+    for (size_t i = 0; i < g->n_nodes; i++)
+        if (g->node[i].out == v)
+            return g->node[i].op->name;
+    return NULL;
+}
+
 /* Brings input i of `node` into the layout that its op wants, through a node before it.
  */
 static assay_status want_layout(nn_graph *g, nn_node *node, int i) {

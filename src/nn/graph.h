@@ -107,6 +107,8 @@ ASSAY_MUST_CHECK assay_status nn_graph_name(nn_graph *g, nn_value v, const char 
 nn_value nn_graph_find(const nn_graph *g, const char *name); /* negative if absent */
 nn_shape nn_graph_shape(const nn_graph *g, nn_value v);
 assay_dtype nn_graph_dtype(const nn_graph *g, nn_value v);
+/* The name of the op that makes a value; NULL: none does. */
+const char *nn_graph_maker(const nn_graph *g, nn_value v);
 assay_layout nn_graph_layout(const nn_graph *g, nn_value v);
 
 /* The flat parameter vector: count, and one entry per parameter. */

@@ -2,7 +2,6 @@
 #include "train/onnx_model.h"
 
 #include "base/os.h"
-#include "nn/graph_inside.h"
 #include "nn/onnx/load.h"
 
 #include <stdio.h>
@@ -39,15 +38,13 @@ static assay_status logits_of(const onnx_import *m, const onnx_port **out) {
 
 /* Probabilities would be taken for logits. */
 static assay_status no_softmax(const onnx_import *m, const onnx_port *logits) {
-    for (size_t i = 0; i < m->graph->n_nodes; i++)
-        if (m->graph->node[i].out == logits->value &&
-            strcmp(m->graph->node[i].op->name, "softmax") == 0) {
-            (void)err_set(ASSAY_E_UNSUPPORTED, "the output %s is of a softmax, no logits",
-                          logits->name);
-            err_help("export the model without its last softmax");
-            return ASSAY_E_UNSUPPORTED;
-        }
-    return ASSAY_OK;
+    const char *op = nn_graph_maker(m->graph, logits->value);
+    if (!op || strcmp(op, "softmax") != 0)
+        return ASSAY_OK;
+    (void)err_set(ASSAY_E_UNSUPPORTED, "the output %s is of a softmax, no logits",
+                  logits->name);
+    err_help("export the model without its last softmax");
+    return ASSAY_E_UNSUPPORTED;
 }
 
 static assay_status heads_add(zoo_model *z) {
