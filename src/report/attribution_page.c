@@ -236,6 +236,7 @@ done:
 
 static void head(const book *k, const json_val *doc) {
     const char *method = json_get_str(json_get(doc, "method"), "datamodels");
+    bool text = json_get(json_at(json_get(doc, "targets"), 0), "tokens") != NULL;
     buf_str(k->b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                   "<meta name=\"viewport\" content=\"width=device-width\">"
                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
@@ -248,9 +249,9 @@ static void head(const book *k, const json_val *doc) {
             "say this</h1><p>");
     text_count(k->b, json_len(json_get(doc, "targets")));
     buf_str(k->b,
-            k->data ? " test rows and the training rows that help and harm them most, by "
-                    : " passages and the windows of the training text that help "
-                      "and harm them most, by ");
+            text ? " passages and the windows of the training text that help and harm "
+                   "them most, by "
+                 : " test rows and the training rows that help and harm them most, by ");
     text_html(k->b, method);
     buf_str(k->b, " over ");
     text_counted(k->b, (uint64_t)json_get_int(json_get(doc, "models"), 0), "model");
@@ -258,7 +259,7 @@ static void head(const book *k, const json_val *doc) {
     text_html(k->b, json_get_str(json_get(doc, "model"), ""));
     buf_str(k->b, ") on ");
     text_counted(k->b, (uint64_t)json_get_int(json_get(doc, "rows"), 0),
-                 k->data ? "row" : "window");
+                 text ? "window" : "row");
     buf_str(k->b, ".</p></div></div>\n<main>\n");
 }
 
