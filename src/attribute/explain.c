@@ -60,12 +60,12 @@ static assay_status settle(explain *e, bool text) {
     return ASSAY_E_UNSUPPORTED;
 }
 
-static assay_status shard_check(const assay_attribute_options *o) {
+static assay_status shard_check(const assay_attribute_options *o, bool shown) {
     if (!o->shard && !o->shards)
         return ASSAY_OK;
     if (o->shard < 1 || o->shards < o->shard)
         return err_set(ASSAY_E_INVALID, "shard %d of %d", o->shard, o->shards);
-    if (o->keep && !o->scores && !o->csv)
+    if (o->keep && !o->scores && !o->csv && !shown)
         return ASSAY_OK;
     (void)err_set(ASSAY_E_INVALID, "a shard makes features, and keeps them in a folder");
     err_help("name the folder; the call without a shard makes the scores");
@@ -142,14 +142,14 @@ assay_status att_attribute(char **json,
     assay_status status = ASSAY_OK;
     explain e = {.ctx = ctx, .o = ASSAY_ATTRIBUTE_OPTIONS_INIT};
     uint64_t began = os_now_ns();
-    bool text;
     *json = NULL;
     ASSAY_TRY(check(&e, options));
-    ASSAY_TRY(shard_check(&e.o));
+    ASSAY_TRY(shard_check(&e.o, viewer != NULL));
     plan(&e, source);
     if (e.o.checkpoints)
         ASSAY_TRY(explain_load(&e));
-    ASSAY_TRY(explain_is_text(&text, &e, source));
+    bool text = explain_is_text(&e, source);
+    ASSAY_TRY(explain_text_check(&e, text));
     ASSAY_TRY(settle(&e, text));
     ASSAY_TRY(text ? explain_text(&e, source)
                    : att_lab_open(&e.lab, ctx, source, &e.protocol));

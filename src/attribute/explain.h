@@ -31,9 +31,10 @@ typedef struct explain {
 /** Loads the checkpoints; they fix the model and the images' size. Before the lab opens.
  *  @errors as models_load; SHAPE where they differ */
 ASSAY_MUST_CHECK assay_status explain_load(explain *e);
-/** Whether models and source are of text. UNSUPPORTED, INVALID where options do not fit
+/* Whether models and source are of text; then, whether options fit: UNSUPPORTED, INVALID
  */
-ASSAY_MUST_CHECK assay_status explain_is_text(bool *out, explain *e, const char *source);
+bool explain_is_text(const explain *e, const char *source);
+ASSAY_MUST_CHECK assay_status explain_text_check(const explain *e, bool text);
 /** Of a text: reads it, trains models if none are given, and opens the lab. */
 ASSAY_MUST_CHECK assay_status explain_text(explain *e, const char *source);
 /** Checks them against the data and asks them for margins, or trains models. */
@@ -47,6 +48,8 @@ ASSAY_MUST_CHECK assay_status explain_asked(explain *e);
 void explain_models_free(explain *e); /* and again */
 att_member explain_member(const explain *e, int m);
 
+/** The same by features in a folder; of a shard, features alone. */
+ASSAY_MUST_CHECK assay_status explain_keep(explain *e);
 /** Fills e->top: in memory, or, where there is a folder for them, by features that stream
  * from there. Writes all scores if they are asked for. */
 ASSAY_MUST_CHECK assay_status explain_scores(explain *e);

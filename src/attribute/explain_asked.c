@@ -10,10 +10,6 @@
 
 enum { BATCH = 64 };
 
-static size_t rows_of(const att_lab *lab) {
-    return lab->data ? (size_t)dataset_rows(lab->data) : lab->sentences.rows;
-}
-
 assay_status explain_asked_check(explain *e) {
     const assay_attribute_options *o = &e->o;
     const att_output_def *def = att_output_find(o->ask ? o->ask : "margin");
@@ -88,8 +84,7 @@ static int class_of(const att_lab *lab, const char *word) {
     char *end;
     int classes = lab->model.config.classes;
     for (int c = 0; c < classes; c++)
-        if (strcmp(lab->data ? dataset_class_name(lab->data, c) : lab->card.class_name[c],
-                   word) == 0)
+        if (strcmp(att_lab_class(lab, c), word) == 0)
             return c;
     long n = strtol(word, &end, 10);
     return end == word || *end || n < 0 || n >= classes ? -1 : (int)n;
@@ -98,7 +93,7 @@ static int class_of(const att_lab *lab, const char *word) {
 static assay_status labels_ask(explain *e) {
     assay_status status = ASSAY_OK;
     const att_study *s = &e->lab.study;
-    size_t rows = rows_of(&e->lab);
+    size_t rows = e->lab.n_all;
     ASSAY_TRY(mem_new(e->ctx, &e->labels, rows, sizeof *e->labels));
     memcpy(e->labels, e->lab.train.labels, rows * sizeof *e->labels);
     if (strcmp(e->o.target_class, "predicted") == 0) {
@@ -128,7 +123,7 @@ assay_status explain_asked(explain *e) {
     if (class)
         ASSAY_TRY(labels_ask(e));
     if (e->asks) {
-        ASSAY_TRY(mem_new(e->ctx, &e->asked_rows, rows_of(&e->lab), 1));
+        ASSAY_TRY(mem_new(e->ctx, &e->asked_rows, e->lab.n_all, 1));
         for (size_t t = 0; t < s->n_targets; t++)
             e->asked_rows[s->targets[t]] = 1;
         e->asked.row = e->asked_rows;

@@ -18,15 +18,16 @@ static assay_status only_text(bool asked, const char *what) {
     return ASSAY_E_UNSUPPORTED;
 }
 
-assay_status explain_is_text(bool *out, explain *e, const char *source) {
+bool explain_is_text(const explain *e, const char *source) {
+    return e->given ? e->given[0].card.tokens && !e->given[0].zoo.def->sequences
+                    : corpus_is(e->ctx, source);
+}
+
+assay_status explain_text_check(const explain *e, bool text) {
     assay_status status = ASSAY_OK;
     const assay_attribute_options *o = &e->o;
-    *out = e->given ? e->given[0].card.tokens && !e->given[0].zoo.def->sequences
-                    : corpus_is(e->ctx, source);
-    if (!*out)
-        ASSAY_TRY(only_text(o->passages != NULL, "a passage"));
-    if (!*out)
-        ASSAY_TRY(only_text(o->generate != 0, "generating one"));
+    ASSAY_TRY(only_text(!text && o->passages, "a passage"));
+    ASSAY_TRY(only_text(!text && o->generate, "generating one"));
     if (o->generate < 0 || (o->prompt && !o->generate))
         ASSAY_FAIL(ASSAY_E_INVALID,
                    "a prompt stands before what is generated: say how "

@@ -45,13 +45,11 @@ static void tell_sentence(json_out *j, const sentences *s, uint32_t row) {
 
 static void tell_labelled(json_out *j, const att_lab *lab, uint32_t row) {
     json_kint(j, "row", row);
-    if (!lab->data) {
-        json_kstr(j, "class", lab->card.class_name[lab->sentences.label[row]]);
+    if (lab->data)
+        json_kstr(j, "id", dataset_id(lab->data, row));
+    json_kstr(j, "class", att_lab_class(lab, lab->labels[row]));
+    if (!lab->data)
         tell_sentence(j, &lab->sentences, row);
-        return;
-    }
-    json_kstr(j, "id", dataset_id(lab->data, row));
-    json_kstr(j, "class", dataset_class_name(lab->data, lab->labels[row]));
 }
 
 /* ---- of a text ---- */
@@ -80,7 +78,7 @@ static void tell_passage(json_out *j, const att_passage *p) {
 /* What stands for a row in the table beside its number: its label, or its place. */
 static int64_t row_mark(const att_lab *lab, uint32_t row) {
     return lab->text ? (int64_t)lab->text->windows.window[row].byte
-                     : (int64_t)lab->train.labels[row];
+                     : (int64_t)lab->labels[row];
 }
 
 static void tell_rows(json_out *j,
@@ -112,10 +110,8 @@ static void tell_asked(json_out *j, const att_lab *lab, size_t t) {
         return;
     uint32_t row = lab->study.targets[t];
     int asked = lab->train.labels[row];
-    if (asked != (lab->data ? lab->labels[row] : lab->sentences.label[row]))
-        json_kstr(j, "asked",
-                  lab->data ? dataset_class_name(lab->data, asked)
-                            : lab->card.class_name[asked]);
+    if (asked != lab->labels[row])
+        json_kstr(j, "asked", att_lab_class(lab, asked));
 }
 
 void named_tell(json_out *j,

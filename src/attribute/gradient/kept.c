@@ -139,8 +139,13 @@ part_take(const keep_job *job, const att_part *part, const char *what) {
     const keep_job mine = {job->project, job->rows + part->first, part->n, NULL, NULL};
     char identity[512];
     identify(identity, &mine, what);
-    ASSAY_TRY(store_open_part(&features, ctx, part->features));
-    ASSAY_TRY(store_open_part(&weights, ctx, part->weights));
+    status = store_open_part(&features, ctx, part->features);
+    if (status == ASSAY_OK)
+        status = store_open_part(&weights, ctx, part->weights);
+    if (status == ASSAY_E_NOTFOUND) /* nothing of this model yet */
+        status = ASSAY_OK;
+    if (status != ASSAY_OK || !weights)
+        goto done;
     bool same = strcmp(store_identity(features), identity) == 0 &&
                 strcmp(store_identity(weights), identity) == 0 &&
                 store_block_rows(features) == BLOCK && store_block_rows(weights) == BLOCK;

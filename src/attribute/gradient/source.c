@@ -114,7 +114,7 @@ static size_t class_draw(const double *e, double sum, size_t k, rng *r) {
     return c;
 }
 
-static size_t asked(const int32_t *labels, size_t n) {
+static size_t labelled(const int32_t *labels, size_t n) {
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         count += labels[i] >= 0;
@@ -130,7 +130,7 @@ static void tokens_seed(const att_source *s, int worker, const uint32_t *rows, s
     float *seed = s->seed[worker];
     for (size_t i = 0; i < n; i++) {
         rng r = rng_at(s->member.seed, RNG_FISHER, 0, rows[i]);
-        double by = 1 / sqrt((double)asked(label, each));
+        double by = 1 / sqrt((double)labelled(label, each));
         for (size_t t = 0; t < each; t++, label++, logits += k, seed += k) {
             memset(seed, 0, k * sizeof *seed);
             if (*label < 0)
@@ -204,7 +204,7 @@ static float tokens_doubt(const att_source *s, int worker, size_t i) {
             double sum = soften(e, logits, k);
             doubt += 1 - e[label[t]] / sum;
         }
-    return (float)(doubt / (double)asked(label, each));
+    return (float)(doubt / (double)labelled(label, each));
 }
 
 static assay_status

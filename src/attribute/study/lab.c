@@ -54,7 +54,8 @@ static assay_status data_open(att_lab *lab, const char *source) {
     }
     ASSAY_TRY(dataset_pixels(lab->data, lab->ctx, lab->size, dataset_channels(lab->data),
                              pixels, &lab->pixels));
-    ASSAY_TRY(mem_new(lab->ctx, &lab->labels, (size_t)rows, sizeof *lab->labels));
+    lab->n_all = (size_t)rows;
+    ASSAY_TRY(mem_new(lab->ctx, &lab->labels, lab->n_all, sizeof *lab->labels));
     for (uint64_t i = 0; i < rows; i++)
         lab->labels[i] = dataset_label(lab->data, i);
     ASSAY_TRY(numbers_make(lab, (size_t)train, p->targets));
@@ -124,6 +125,10 @@ done:
     if (status != ASSAY_OK)
         att_lab_close(out);
     return status;
+}
+
+const char *att_lab_class(const att_lab *lab, int c) {
+    return lab->data ? dataset_class_name(lab->data, c) : lab->card.class_name[c];
 }
 
 size_t att_lab_targets(const att_lab *lab) {

@@ -12,12 +12,13 @@ typedef struct att_lab {
     assay_ctx *ctx;
     const att_protocol *protocol;
     size_t n_rows; /* the protocol's, or all training rows */
+    size_t n_all;  /* of the data, targets among them */
     int size;
     att_study study; /* of the members below */
     dataset *data;
     npy_array pixels;
-    int32_t *labels;
-    sentences sentences; /* instead of data, pixels and labels */
+    sentences sentences; /* instead of data and pixels */
+    int32_t *labels;     /* [n_all] */
     uint32_t *rows, *targets;
     model_card card;
     zoo_model model; /* the protocol's own graph is borrowed */
@@ -42,6 +43,8 @@ ASSAY_MUST_CHECK assay_status att_lab_of_text(att_lab *out,
                                               const att_lab_text *text,
                                               const model_card *card,
                                               const att_protocol *protocol);
+/* The name of a class, borrowed; of images and sentences. */
+const char *att_lab_class(const att_lab *lab, int c);
 /* What is asked about: the study's targets, or passages of several of them. */
 size_t att_lab_targets(const att_lab *lab);
 /* Lets go of all but the dataset, which still can be looked at. */

@@ -3,6 +3,7 @@
 #include "attribute/study/lab_inside.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What a study's sentences are cut into where no model says it. */
 #define TOKENS   "bpe:2000"
@@ -60,8 +61,11 @@ assay_status att_lab_sentences_open(att_lab *lab, const char *source) {
     ASSAY_TRY_AT(sentences_for(&lab->sentences, &lab->card), "%s", source);
     const zoo_config config = model_card_config(&lab->card, 0);
     ASSAY_TRY(zoo_build(&lab->model, lab->ctx, lab->protocol->model, &config));
+    lab->n_all = lab->sentences.rows;
+    ASSAY_TRY(mem_new(lab->ctx, &lab->labels, lab->n_all, sizeof *lab->labels));
+    memcpy(lab->labels, lab->sentences.label, lab->n_all * sizeof *lab->labels);
     lab->train = (train_data){
-        .sentences = &lab->sentences, .labels = lab->sentences.label, .card = &lab->card};
+        .sentences = &lab->sentences, .labels = lab->labels, .card = &lab->card};
 done:
     return status;
 }
