@@ -131,6 +131,13 @@ class _Named:
         self.folder.cleanup()
 
 
+def _channels(numbers: Union[None, float, Sequence[float]]) -> Optional[str]:
+    if numbers is None:
+        return None
+    several = (numbers,) if isinstance(numbers, (int, float)) else numbers
+    return ",".join(repr(float(x)) for x in several)
+
+
 def attribute(source: Path, *, method: Optional[str] = None, model: Optional[str] = None,
               models: Optional[int] = None, checkpoints: Union[None, Path, Sequence[Path]] = None,
               centre: Optional[str] = None, rows: Optional[int] = None,
@@ -143,12 +150,16 @@ def attribute(source: Path, *, method: Optional[str] = None, model: Optional[str
               passages: Union[None, str, Sequence[str]] = None, generate: Optional[int] = None,
               prompt: Optional[str] = None, temperature: Optional[float] = None,
               ask: Optional[str] = None, target_class: Union[None, str, int] = None,
+              mean: Union[None, float, Sequence[float]] = None,
+              std: Union[None, float, Sequence[float]] = None,
+              shard: Optional[tuple[int, int]] = None,
               scores: Union[bool, Path] = False, csv: Optional[Path] = None,
               page: Optional[Path] = None, seed: Optional[int] = None, context: Context = None,
               progress: Optional[Progress] = None) -> Attribution:
     """The training rows that help and harm predictions on test rows (of a text: on passages), by one
-    method of attribution_methods(), over models trained for the purpose or those of run folders
-    (`checkpoints`). Options as `assay attribute -h` says.
+    method of attribution_methods(), over models trained for the purpose or those of run folders and
+    files (`checkpoints`; mean and std are for .onnx). Options as `assay attribute -h` says. shard: (3, 8)
+    with `keep` makes features of that part of the rows, and names none.
 
     scores: True: all of them in memory, at .scores; a path: in that .npy, which .scores then maps.
     page: an HTML page of it, written while the data are open. Files that are there are replaced."""
@@ -160,9 +171,9 @@ def attribute(source: Path, *, method: Optional[str] = None, model: Optional[str
                         projector=projector, tracin_checkpoints=tracin_checkpoints,
                         passages=_several(passages), generate=generate, prompt=prompt,
                         temperature=temperature, ask=ask, target_class=_listed(target_class),
-                        scores=kept.path, csv=csv, page=page,
-                        seed=seed,
-                        **{"from": from_})
+                        mean=_channels(mean), std=_channels(std),
+                        shard=shard and shard[0], shards=shard and shard[1],
+                        scores=kept.path, csv=csv, page=page, seed=seed, **{"from": from_})
         found = json.loads(_assay.attribute(source, options, context, progress))
         return Attribution(found, kept.read(), source)
 

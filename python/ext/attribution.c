@@ -143,6 +143,10 @@ static const member attribute_options[] = {
     M(assay_attribute_options, temperature, 'd'),
     M(assay_attribute_options, ask, 's'),
     M(assay_attribute_options, target_class, 's'),
+    M(assay_attribute_options, mean, 's'),
+    M(assay_attribute_options, std, 's'),
+    M(assay_attribute_options, shard, 'i'),
+    M(assay_attribute_options, shards, 'i'),
     {"page", 's', offsetof(paged_attribute, page)},
     END};
 ASK(attribute,

@@ -47,6 +47,24 @@ def trak(features, targets, weights, ridge=1.0):
 
 # ---- rows behind predictions
 
+def test_files_of_onnx_and_shards(fashion, folder):
+    assay.train(fashion, folder / "run", model="mlp", epochs=1)
+    assay.export_onnx(folder / "run" / "model.safetensors", folder / "m.onnx")
+    call = dict(method="trak", dim=64, targets=3, checkpoints=folder / "m.onnx", scores=True)
+    plain, shifted = assay.attribute(fashion, **call), assay.attribute(fashion, **call, mean=.2, std=[.5])
+    assert plain.document["model"] == "onnx" and (plain.scores != shifted.scores).any()
+    call["keep"] = folder / "kept"
+    for i in (1, 2):
+        part = assay.attribute(fashion, **dict(call, scores=False), shard=(i, 2))
+        assert part.document["shards"] == 2 and len(part) == 0
+    gathered = assay.attribute(fashion, **call)
+    assert np.allclose(gathered.scores, plain.scores, atol=1e-5 * abs(plain.scores).max())
+    with pytest.raises(assay.InvalidArgument, match="std"):
+        assay.attribute(fashion, **call, std=0)
+    with pytest.raises(assay.InvalidArgument, match="shard"):
+        assay.attribute(fashion, **dict(call, scores=False), shard=(3, 2))
+
+
 def test_rows_are_named(fashion, folder):
     told = []
     found = assay.attribute(fashion, **SMALL, top=3, scores=True, csv=folder / "named.csv",
