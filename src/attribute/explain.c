@@ -107,6 +107,9 @@ static assay_status tell(explain *e, char **json, uint64_t began) {
     if (e->o.shards) {
         json_kint(&j, "shard", e->o.shard);
         json_kint(&j, "shards", e->o.shards);
+        json_key(&j, "targets");
+        json_arr(&j);
+        json_arr_end(&j);
     } else {
         named_tell(&j, &csv, &e->lab, e->top, e->o.top, "score", margin);
     }

@@ -45,53 +45,44 @@
         .high = 1e3, .help = "peak of the learning rate"                                 \
     }
 
-/* Settings of methods. `how` says whether "auto" may stand for two of them. */
-#define CLI_OPTIONS_METHODS(auto_too, how)                                               \
-    {.name = "damping",                                                                  \
-     .type = CLI_DOUBLE,                                                                 \
-     .value = "X",                                                                       \
-     .initial = "1",                                                                     \
-     .low = 0,                                                                           \
-     .high = 1e9,                                                                        \
-     .automatic = auto_too,                                                              \
-     .rare = true,                                                                       \
-     .help = "of ekfac, over the mean eigenvalue" how},                                  \
-        {.name = "ridge",                                                                \
-         .type = CLI_DOUBLE,                                                             \
-         .value = "X",                                                                   \
-         .initial = "1",                                                                 \
-         .low = 0,                                                                       \
-         .high = 1e9,                                                                    \
-         .automatic = auto_too,                                                          \
-         .rare = true,                                                                   \
-         .help = "of kernels, over the mean diagonal" how},                              \
-        {.name = "from",                                                                 \
-         .type = CLI_DOUBLE,                                                             \
-         .value = "X",                                                                   \
-         .initial = "0.25",                                                              \
-         .low = 0,                                                                       \
-         .high = 0.999,                                                                  \
-         .rare = true,                                                                   \
-         .help = "share of the run that replay leaves out"},                             \
-        {.name = "tracin-checkpoints",                                                   \
-         .type = CLI_INT,                                                                \
-         .value = "N",                                                                   \
-         .initial = "5",                                                                 \
-         .low = 1,                                                                       \
-         .high = 1000,                                                                   \
-         .rare = true,                                                                   \
-         .help = "of a run, that tracin goes by"},                                       \
-        {.name = "projector",                                                            \
-         .type = CLI_TEXT,                                                               \
-         .value = "NAME",                                                                \
-         .initial = "sjlt",                                                              \
-         .rare = true,                                                                   \
-         .help = "of trak",                                                              \
-         .more = "sjlt, kronecker, fjlt, rademacher, normal or none."},                  \
+/* Settings of methods. */
+#define CLI_OPTION_DAMPING(auto_too, how)                                                \
     {                                                                                    \
-        .name = "dim", .type = CLI_INT, .value = "D", .initial = "4096", .low = 1,       \
+        .name = "damping", .type = CLI_DOUBLE, .value = "X", .initial = "1", .low = 0,   \
+        .high = 1e9, .automatic = auto_too, .rare = true,                                \
+        .help = "of ekfac, over the mean eigenvalue" how                                 \
+    }
+#define CLI_OPTION_RIDGE(auto_too, how)                                                  \
+    {                                                                                    \
+        .name = "ridge", .type = CLI_DOUBLE, .value = "X", .initial = "1", .low = 0,     \
+        .high = 1e9, .automatic = auto_too, .rare = true,                                \
+        .help = "of trak and kernel, over the mean diagonal" how                         \
+    }
+#define CLI_OPTION_FROM                                                                  \
+    {                                                                                    \
+        .name = "from", .type = CLI_DOUBLE, .value = "X", .initial = "0.25", .low = 0,   \
+        .high = 0.999, .rare = true, .help = "share of the run that replay leaves out"   \
+    }
+#define CLI_OPTION_TRACIN                                                                \
+    {                                                                                    \
+        .name = "tracin-checkpoints", .type = CLI_INT, .value = "N", .initial = "5",     \
+        .low = 1, .high = 1000, .rare = true, .help = "of a run, that tracin goes by"    \
+    }
+#define CLI_OPTION_PROJECTOR                                                             \
+    {                                                                                    \
+        .name = "projector", .type = CLI_TEXT, .value = "NAME", .initial = "sjlt",       \
+        .rare = true, .help = "of trak",                                                 \
+        .more = "sjlt, kronecker, fjlt, rademacher, normal or none."                     \
+    }
+#define CLI_OPTION_DIM(usual)                                                            \
+    {                                                                                    \
+        .name = "dim", .type = CLI_INT, .value = "D", .initial = usual, .low = 1,        \
         .high = 1048576, .rare = true, .help = "of trak's projection"                    \
     }
+/* All of them. `how` says whether "auto" may stand for two. */
+#define CLI_OPTIONS_METHODS(auto_too, how)                                               \
+    CLI_OPTION_DAMPING(auto_too, how), CLI_OPTION_RIDGE(auto_too, how), CLI_OPTION_FROM, \
+        CLI_OPTION_TRACIN, CLI_OPTION_PROJECTOR, CLI_OPTION_DIM("4096")
 
 #define CLI_OPTION_TOP                                                                   \
     {                                                                                    \

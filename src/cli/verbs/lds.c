@@ -12,13 +12,12 @@ static const cli_option options[] = {
      .type = CLI_TEXT,
      .value = "NAME",
      .initial = "a",
-     .help = "what is measured: a, a25, cifar or toy",
+     .help = "what is measured: a, a25, cifar, sst2 or toy",
      .more =
          "a: an MLP 784-128-64-10 on the first 2,000 training rows, 120 random halves "
          "with 4 models each, margins on the first 300 test rows. a25: the same on "
-         "quarters. cifar: a small CNN on CIFAR-10, 100 halves. toy: in small, for a "
-         "first "
-         "look."},
+         "quarters. cifar: a small CNN on CIFAR-10, 100 halves. sst2: an encoder on a "
+         "table of labelled sentences, 40 halves. toy: in small, for a first look."},
     {.name = "methods",
      .type = CLI_TEXT,
      .value = "LIST",
@@ -157,8 +156,11 @@ const assay_verb assay_verb_lds = {
         "truth itself has noise. Seeds of the truth and of attributed models are "
         "disjoint.",
     .options = options,
-    .positionals = {{"DATA", "a .beton file, or anything that 'assay pack' reads",
-                     false}},
+    .positionals =
+        {{"DATA",
+          "a .beton file, or anything that 'assay pack' reads; of sst2 a table "
+          "of sentences",
+          false}},
     .examples = {{"assay lds fashion-mnist/ --methods ekfac,replay --models 1,5,10",
                   "two methods, three ensembles"},
                  {"assay lds fashion-mnist/ --truth-only --json",
