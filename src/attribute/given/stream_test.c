@@ -15,7 +15,8 @@ enum { ROWS = 1500, TARGETS = 5, DIM = 12, MEMBERS = 2, TOP = 4, CELLS = ROWS * 
 
 typedef struct fixture {
     assay_ctx *ctx;
-    char folder[64], path[MEMBERS][3][96]; /* rows, targets, weights */
+    test_scratch s;
+    test_path path[MEMBERS][3]; /* rows, targets, weights */
     float phi[MEMBERS][(ROWS + TARGETS) * DIM], q[MEMBERS][ROWS];
 } fixture;
 
@@ -24,8 +25,7 @@ static void setup(fixture *f, int threads) {
     static const char *const part[] = {"rows", "targets", "weights"};
     static uint16_t half[(ROWS + TARGETS) * DIM];
     static double wide[(ROWS + TARGETS) * DIM];
-    *f = (fixture){.ctx = test_ctx(threads), .folder = "/tmp/assay-stream-XXXXXX"};
-    assert_non_null(mkdtemp(f->folder));
+    *f = (fixture){.ctx = test_ctx(threads), .s = test_scratch_begin()};
     for (size_t m = 0; m < MEMBERS; m++) {
         for (size_t i = 0; i < (ROWS + TARGETS) * DIM; i++) {
             rng r = rng_at(11, RNG_TEST, (uint32_t)m, i);
@@ -36,29 +36,32 @@ static void setup(fixture *f, int threads) {
         }
         for (size_t i = 0; i < ROWS; i++)
             f->q[m][i] = (float)((m + 1) * i % 7) / 8;
-        for (int p = 0; p < 3; p++)
-            (void)snprintf(f->path[m][p], sizeof f->path[m][p], "%s/%s-%zu.npy",
-                           f->folder, part[p], m);
+        for (int p = 0; p < 3; p++) {
+            char name[32];
+            (void)snprintf(name, sizeof name, "%s-%zu.npy", part[p], m);
+            f->path[m][p] = test_in(&f->s, name);
+        }
         const int64_t rows[] = {ROWS, DIM}, targets[] = {TARGETS, DIM};
         const int64_t weights[] = {ROWS, 1};
         const void *data = m ? (const void *)wide : half;
         size_t skip = ROWS * DIM * (m ? sizeof *wide : sizeof *half);
         assay_dtype dtype = m ? ASSAY_F64 : ASSAY_F16;
-        assert_ok(npy_put(f->ctx, f->path[m][0], dtype, 2, rows, data));
-        assert_ok(npy_put(f->ctx, f->path[m][1], dtype, 2, targets,
+        assert_ok(npy_put(f->ctx, f->path[m][0].text, dtype, 2, rows, data));
+        assert_ok(npy_put(f->ctx, f->path[m][1].text, dtype, 2, targets,
                           (const uint8_t *)data + skip));
-        assert_ok(npy_put(f->ctx, f->path[m][2], ASSAY_F32, 2, weights, f->q[m]));
+        assert_ok(npy_put(f->ctx, f->path[m][2].text, ASSAY_F32, 2, weights, f->q[m]));
     }
 }
 
 static void teardown(fixture *f) {
-    assert_ok(os_remove_tree(f->folder));
+    test_scratch_end(&f->s);
     assay_ctx_destroy(f->ctx);
 }
 
 static void add_all(given *g, const fixture *f) {
     for (size_t m = 0; m < MEMBERS; m++)
-        assert_ok(given_add(g, f->path[m][0], f->path[m][1], f->path[m][2]));
+        assert_ok(
+            given_add(g, f->path[m][0].text, f->path[m][1].text, f->path[m][2].text));
 }
 
 /* Means of both factors over members, one times the other. */
@@ -85,20 +88,19 @@ static void streamed_is_in_memory(void **state) {
         for (int blocks = 0; blocks < 2; blocks++) {
             static fixture f;
             att_top top[TARGETS * 2 * TOP];
-            char out[96];
             npy_array scores = {.map = {.fd = -1}};
             setup(&f, threads);
             in_memory(want, &f);
-            (void)snprintf(out, sizeof out, "%s/scores.npy", f.folder);
+            test_path out = test_in(&f.s, "scores.npy");
             given g = {.ctx = f.ctx};
             add_all(&g, &f);
             const stream_options o = {.ridge = .5,
                                       .top = TOP,
-                                      .scores = out,
+                                      .scores = out.text,
                                       .memory = blocks ? 10000 : 0}; /* two targets */
             assert_ok(stream_scores(top, &g, &o));
             given_free(&g);
-            assert_ok(npy_open(&scores, f.ctx, out, false));
+            assert_ok(npy_open(&scores, f.ctx, out.text, false));
             const float *got = (const float *)(const void *)scores.data;
             float most = 0;
             for (size_t i = 0; i < CELLS; i++)
@@ -166,29 +168,30 @@ static void bad_files_are_refused(void **state) {
     static fixture f;
     const int64_t flat[] = {ROWS}, few[] = {ROWS - 1, DIM}, whole[] = {ROWS, DIM};
     static float data[ROWS * DIM];
-    char path[96];
     setup(&f, 1);
     given g = {.ctx = f.ctx};
-    (void)snprintf(path, sizeof path, "%s/bad.npy", f.folder);
+    const test_path bad = test_in(&f.s, "bad.npy");
+    const char *path = bad.text;
     assert_ok(npy_put(f.ctx, path, ASSAY_F32, 1, flat, data));
-    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1], NULL));
+    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1].text, NULL));
     assert_ok(npy_put(f.ctx, path, ASSAY_I32, 2, whole, data));
-    assert_fails(ASSAY_E_DTYPE, given_add(&g, path, f.path[0][1], NULL));
+    assert_fails(ASSAY_E_DTYPE, given_add(&g, path, f.path[0][1].text, NULL));
     assert_ok(npy_put(f.ctx, path, ASSAY_F32, 2, few, data));
-    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1], f.path[0][2]));
+    assert_fails(ASSAY_E_SHAPE,
+                 given_add(&g, path, f.path[0][1].text, f.path[0][2].text));
     add_all(&g, &f);
-    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1], NULL));
+    assert_fails(ASSAY_E_SHAPE, given_add(&g, path, f.path[0][1].text, NULL));
     assert_non_null(strstr(assay_last_error()->where, "bad.npy"));
     given_free(&g);
     data[7 * DIM + 3] = INFINITY;
     assert_ok(npy_put(f.ctx, path, ASSAY_F32, 2, whole, data));
-    assert_ok(given_add(&g, path, f.path[0][1], NULL));
+    assert_ok(given_add(&g, path, f.path[0][1].text, NULL));
     att_top top[TARGETS * 2];
     const stream_options o = {.ridge = 1, .top = 1};
     assert_fails(ASSAY_E_NUMERIC, stream_scores(top, &g, &o));
     assert_non_null(strstr(assay_last_error()->where, "bad.npy, row 7"));
     given_free(&g);
-    assert_fails(ASSAY_E_NOTFOUND, given_add_traker(&g, f.folder, "none"));
+    assert_fails(ASSAY_E_NOTFOUND, given_add_traker(&g, f.s.folder, "none"));
     given_free(&g);
     teardown(&f);
 }
