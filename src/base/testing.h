@@ -37,7 +37,8 @@ static inline assay_ctx *test_ctx(int threads) {
     return ctx;
 }
 
-/* An allocator that fails from the `left`-th allocation on; the rest is left to the sanitizer. */
+/* An allocator that fails from the `left`-th allocation on; the rest is left to the
+ * sanitizer. */
 static inline void *test_failing_alloc(void *cookie, size_t bytes) {
     long *left = cookie;
     if (*left == 0)
@@ -111,6 +112,20 @@ static inline uint8_t *test_get(assay_ctx *ctx, const char *path, size_t *bytes)
     uint8_t *data = NULL;
     assert_ok(os_read_file(ctx, path, SIZE_MAX / 2, &data, bytes));
     return data;
+}
+
+/* That two folders have the same bytes in a file of that name. */
+static inline void
+test_same_file(assay_ctx *ctx, const char *a, const char *b, const char *name) {
+    char x[700], y[700];
+    (void)snprintf(x, sizeof x, "%.600s/%s", a, name);
+    (void)snprintf(y, sizeof y, "%.600s/%s", b, name);
+    size_t n, m;
+    uint8_t *p = test_get(ctx, x, &n), *q = test_get(ctx, y, &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(p, q, n);
+    mem_free(ctx, p);
+    mem_free(ctx, q);
 }
 
 /* A path in the folder of golden files and data sets (ASSAY_SHARED, or beside the

@@ -41,24 +41,12 @@ static assay_status fleet_run(assay_ctx *ctx, toy *t, fleet *f) {
     return train_fleet(ctx, &t->data, &t->recipe, f->job, JOBS);
 }
 
-static void same_file(assay_ctx *ctx, const char *a, const char *b, const char *name) {
-    char x[600], y[600];
-    (void)snprintf(x, sizeof x, "%s/%s", a, name);
-    (void)snprintf(y, sizeof y, "%s/%s", b, name);
-    size_t n, m;
-    uint8_t *p = test_get(ctx, x, &n), *q = test_get(ctx, y, &m);
-    assert_int_equal(n, m);
-    assert_memory_equal(p, q, n);
-    mem_free(ctx, p);
-    mem_free(ctx, q);
-}
-
 /* Model and metrics are the same, and there is nothing else but, in bf16, which kernels
  * it ran on. */
 static void same_runs(assay_ctx *ctx, const fleet *a, const fleet *b) {
     for (int i = 0; i < JOBS; i++) {
-        same_file(ctx, a->dir[i], b->dir[i], "model.safetensors");
-        same_file(ctx, a->dir[i], b->dir[i], "metrics.jsonl");
+        test_same_file(ctx, a->dir[i], b->dir[i], "model.safetensors");
+        test_same_file(ctx, a->dir[i], b->dir[i], "metrics.jsonl");
         os_names names;
         assert_ok(os_list_dir(ctx, b->dir[i], &names));
         for (size_t n = 0; n < names.count; n++)
@@ -108,8 +96,8 @@ static void threads_do_not_matter_to_one(void **state) {
             assert_ok(train_fleet(ctx[i], &t->data, &t->recipe, &job, 1));
         }
         for (int i = 1; i < 3; i++) {
-            same_file(ctx[0], dir[0], dir[i], "model.safetensors");
-            same_file(ctx[0], dir[0], dir[i], "metrics.jsonl");
+            test_same_file(ctx[0], dir[0], dir[i], "model.safetensors");
+            test_same_file(ctx[0], dir[0], dir[i], "metrics.jsonl");
         }
         toy_free(t);
     }

@@ -50,18 +50,6 @@ static bool run_and_kill(toy *t, const char *dir, uint64_t i) {
     return WIFSIGNALED(how);
 }
 
-static void same_file(assay_ctx *ctx, const char *a, const char *b, const char *name) {
-    char x[700], y[700];
-    (void)snprintf(x, sizeof x, "%.600s/%s", a, name);
-    (void)snprintf(y, sizeof y, "%.600s/%s", b, name);
-    size_t n, m;
-    uint8_t *p = test_get(ctx, x, &n), *q = test_get(ctx, y, &m);
-    assert_int_equal(n, m);
-    assert_memory_equal(p, q, n);
-    mem_free(ctx, p);
-    mem_free(ctx, q);
-}
-
 static void killed_and_continued(void **state) {
     (void)state;
     test_scratch s = test_scratch_begin();
@@ -78,8 +66,8 @@ static void killed_and_continued(void **state) {
         assay_ctx *ctx = test_ctx(1);
         assert_ok(run_in(ctx, t, got));
         assert_ok(run_in(ctx, t, want));
-        same_file(ctx, want, got, "model.safetensors");
-        same_file(ctx, want, got, "metrics.jsonl");
+        test_same_file(ctx, want, got, "model.safetensors");
+        test_same_file(ctx, want, got, "metrics.jsonl");
         assay_ctx_destroy(ctx);
         toy_free(t);
     }
@@ -124,8 +112,8 @@ static void a_full_disk_loses_nothing(void **state) {
     }
     assert_ok(run_in(ctx, t, got));
     assert_ok(run_in(ctx, t, want));
-    same_file(ctx, want, got, "model.safetensors");
-    same_file(ctx, want, got, "metrics.jsonl");
+    test_same_file(ctx, want, got, "model.safetensors");
+    test_same_file(ctx, want, got, "metrics.jsonl");
     toy_free(t);
     test_scratch_end(&s);
     assay_ctx_destroy(ctx);

@@ -56,18 +56,6 @@ static void learns_and_is_tested(void **state) {
     assay_ctx_destroy(ctx);
 }
 
-static void same_model(assay_ctx *ctx, const test_path *a, const test_path *b) {
-    char x[600], y[600];
-    (void)snprintf(x, sizeof x, "%s/model.safetensors", a->text);
-    (void)snprintf(y, sizeof y, "%s/model.safetensors", b->text);
-    size_t n, m;
-    uint8_t *p = test_get(ctx, x, &n), *q = test_get(ctx, y, &m);
-    assert_int_equal(n, m);
-    assert_memory_equal(p, q, n);
-    mem_free(ctx, p);
-    mem_free(ctx, q);
-}
-
 static void threads_do_not_matter(void **state) {
     (void)state;
     test_scratch s = test_scratch_begin();
@@ -78,7 +66,7 @@ static void threads_do_not_matter(void **state) {
         assay_train_options o = options_make(BASE "epochs=1");
         assert_ok(assay_train(ctx, src.text, out[i].text, &o, NULL));
         if (i)
-            same_model(ctx, &out[0], &out[1]);
+            test_same_file(ctx, out[0].text, out[1].text, "model.safetensors");
         assay_ctx_destroy(ctx);
     }
     test_scratch_end(&s);

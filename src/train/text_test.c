@@ -36,19 +36,6 @@ static assay_train_options options_make(const char *settings) {
 
 #define BASE "model=gpt-tiny context=16 batch=8 lr=0.003 precision=f32 "
 
-static void
-same_file(assay_ctx *ctx, const test_path *a, const test_path *b, const char *name) {
-    char x[600], y[600];
-    (void)snprintf(x, sizeof x, "%s/%s", a->text, name);
-    (void)snprintf(y, sizeof y, "%s/%s", b->text, name);
-    size_t n, m;
-    uint8_t *p = test_get(ctx, x, &n), *q = test_get(ctx, y, &m);
-    assert_int_equal(n, m);
-    assert_memory_equal(p, q, n);
-    mem_free(ctx, p);
-    mem_free(ctx, q);
-}
-
 static void learns_and_is_tested(void **state) {
     (void)state;
     static const char *const kinds[] = {"byte", "char", "bpe:262"};
@@ -113,9 +100,9 @@ static void same_bytes(void **state) {
     assay_ctx_resume(stopped);
     stop = 0;
     assert_ok(assay_train(stopped, src.text, b.text, &o, NULL));
-    same_file(ctx, &a, &b, "model.safetensors");
-    same_file(ctx, &a, &b, "metrics.jsonl");
-    same_file(ctx, &a, &b, "run.json");
+    test_same_file(ctx, a.text, b.text, "model.safetensors");
+    test_same_file(ctx, a.text, b.text, "metrics.jsonl");
+    test_same_file(ctx, a.text, b.text, "run.json");
     char path[600];
     size_t n;
     (void)snprintf(path, sizeof path, "%s/metrics.jsonl", a.text);

@@ -17,19 +17,6 @@ static assay_train_options options_make(void) {
     return o;
 }
 
-static void
-same_file(assay_ctx *ctx, const test_path *a, const test_path *b, const char *name) {
-    char x[600], y[600];
-    (void)snprintf(x, sizeof x, "%s/%s", a->text, name);
-    (void)snprintf(y, sizeof y, "%s/%s", b->text, name);
-    size_t n, m;
-    uint8_t *p = test_get(ctx, x, &n), *q = test_get(ctx, y, &m);
-    assert_int_equal(n, m);
-    assert_memory_equal(p, q, n);
-    mem_free(ctx, p);
-    mem_free(ctx, q);
-}
-
 static json_doc *read_json(assay_ctx *ctx, const test_path *out, const char *name) {
     char path[600];
     size_t n;
@@ -153,7 +140,7 @@ static void an_ensemble(void **state) {
         "run.json", "member-0/model.safetensors", "member-0/metrics.jsonl",
         "member-2/model.safetensors", "member-2/metrics.jsonl"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        same_file(one, &a, &b, files[i]);
+        test_same_file(one, a.text, b.text, files[i]);
     assay_eval_result e;
     assert_ok(assay_eval(two, a.text, src.text, "test", &e));
     assert_true(e.accuracy == r.accuracy);
@@ -195,14 +182,14 @@ static void interrupted(void **state) {
     assay_ctx_resume(stopped);
     c.left = 1000000;
     assert_ok(assay_train(stopped, src.text, b.text, &o, NULL));
-    same_file(ctx, &a, &b, "model.safetensors");
-    same_file(ctx, &a, &b, "metrics.jsonl");
-    same_file(ctx, &a, &b, "run.json");
+    test_same_file(ctx, a.text, b.text, "model.safetensors");
+    test_same_file(ctx, a.text, b.text, "metrics.jsonl");
+    test_same_file(ctx, a.text, b.text, "run.json");
     o.no_resume = 1; /* once more from the start: the same again */
     assay_train_result r;
     assert_ok(assay_train(ctx, src.text, b.text, &o, &r));
     assert_true(r.gflop > 0);
-    same_file(ctx, &a, &b, "model.safetensors");
+    test_same_file(ctx, a.text, b.text, "model.safetensors");
     assay_ctx_destroy(stopped);
     test_scratch_end(&s);
     assay_ctx_destroy(ctx);
