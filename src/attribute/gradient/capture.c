@@ -22,13 +22,20 @@ static void thin_add(att_layers *out, const nn_factor *f, int factor) {
     l->in = (size_t)f->in + l->bias;
 }
 
+/* Whether a gradient has two sides with a Kronecker factor each. */
+static bool has_sides(const nn_factor *f) {
+    if (f->kind == NN_FACTOR_OUTER)
+        return !f->transposed || f->bias_count == 0;
+    return f->kind != NN_FACTOR_DIAG && !f->transposed && f->groups <= 1;
+}
+
 static void wide_add(att_layers *out, const nn_factor *f, int factor) {
     att_wide *w = &out->wide[out->wides++];
     size_t bias = f->bias_count > 0;
     *w = (att_wide){.factor = factor,
                     .kind = f->kind,
                     .bias = bias,
-                    .plain = f->kind == NN_FACTOR_DIAG || f->transposed || f->groups > 1,
+                    .plain = !has_sides(f),
                     .rows = 1,
                     .columns = f->weight_count + f->bias_count,
                     .in = (size_t)f->in,

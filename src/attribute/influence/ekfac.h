@@ -12,7 +12,8 @@
  * B = mean sum_c p_c sum_t d_ct d_ct', and, after the sum over places,
  *     L = mean sum_c p_c (sum_t Ua' a_t (x) Ud' d_ct)^2,
  * the exact second moments in that basis. Tables of embeddings are turned on the side of
- * their width alone; norms, grouped and transposed convolutions have the diagonal of the
+ * their width alone; a product with a turned weight is a linear layer whose sides change
+ * places; norms, grouped and transposed convolutions have the diagonal of the
  * Gauss-Newton matrix. */
 #ifndef ATTRIBUTE_EKFAC_H
 #define ATTRIBUTE_EKFAC_H

@@ -311,9 +311,74 @@ static void blocks_give_the_same(void **state) {
     assay_ctx_destroy(ctx);
 }
 
+/* ---- a layer spelt as linear, and as a product with the turned weight ---- */
+
+enum { INPUTS = TOY_SIDE * TOY_SIDE, HIDDEN = 6 };
+
+static assay_status spelt(zoo_model *m, bool product) {
+    assay_status status = ASSAY_OK;
+    nn_value in[2], x = m->images;
+    ASSAY_TRY(zoo_flatten(m, &x));
+    if (product) {
+        in[0] = x;
+        ASSAY_TRY(nn_graph_param(m->graph, "fc1.weight", (nn_shape){2, {INPUTS, HIDDEN}},
+                                 NN_INIT_NORMAL_SMALL, true, &in[1]));
+        ASSAY_TRY(nn_graph_op(m->graph, "matmul", in, 2, NULL, 0, &x));
+    } else {
+        ASSAY_TRY(zoo_linear_plain(m, &x, "fc1", HIDDEN));
+    }
+    ASSAY_TRY(zoo_relu(m, &x));
+    m->penultimate = x;
+    ASSAY_TRY(zoo_linear(m, &x, "fc2", m->config.classes));
+    m->logits = x;
+done:
+    return status;
+}
+
+static assay_status as_linear(zoo_model *m) {
+    return spelt(m, false);
+}
+static assay_status as_product(zoo_model *m) {
+    return spelt(m, true);
+}
+
+static void spelling_does_not_matter(void **state) {
+    (void)state;
+    enum { CELLS = LITTLE_ROWS * LITTLE_TARGETS };
+    static const zoo_model_def linear = {.name = "linear", .build = as_linear};
+    static const zoo_model_def product = {.name = "product", .build = as_product};
+    static float want[CELLS], got[CELLS];
+    assay_ctx *ctx = test_ctx(2);
+    little *a = little_make(ctx, &linear, &recipe),
+           *b = little_make(ctx, &product, &recipe);
+    size_t first = (size_t)INPUTS * HIDDEN, all = nn_graph_param_floats(a->model.graph);
+    assert_int_equal(all, nn_graph_param_floats(b->model.graph));
+    for (size_t i = 0; i < all; i++)
+        b->params[i] =
+            i < first ? a->params[i % HIDDEN * INPUTS + i / HIDDEN] : a->params[i];
+    const little *of[] = {a, b};
+    float *out[] = {want, got}, most = 0;
+    for (int k = 0; k < 2; k++) {
+        const att_member m = little_member(of[k]);
+        const att_settings o = ATT_SETTINGS_INIT;
+        att_sum sum = {out[k], NULL};
+        memset(out[k], 0, sizeof want);
+        assert_ok(att_method_find("ekfac")->score(&sum, &m, &o));
+    }
+    for (int i = 0; i < CELLS; i++)
+        most = fmaxf(most, fabsf(want[i]));
+    assert_true(most > 0);
+    for (int i = 0; i < CELLS; i++)
+        assert_true(fabsf(want[i] - got[i]) <= 1e-3F * most);
+    little_free(a);
+    little_free(b);
+    assay_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_example_is_exact),
+        cmocka_unit_test(spelling_does_not_matter),
         cmocka_unit_test(much_damping_is_grad_dot),
         cmocka_unit_test(convolutions_by_hand),
         cmocka_unit_test(blocks_give_the_same),

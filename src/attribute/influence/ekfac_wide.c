@@ -73,9 +73,13 @@ static void moments_add(const moment_job *job, int worker, size_t shard, size_t 
     int64_t places = f.kind == NN_FACTOR_CONV ? f.oh * f.ow : f.t;
     bool table = f.kind == NN_FACTOR_GATHER; /* its columns are the output's */
     double *of_d = table ? job->a[shard] : job->b[shard];
-    if (!table && pass == 0)
+    /* a product with a weight that lies turned has inputs and derivatives change places
+     */
+    bool x_moves = f.transposed, d_moves = !f.transposed;
+    if (!table && (x_moves || pass == 0))
         inputs_add(job->a[shard], job, worker, &f);
-    la_gram(f.n * places, f.out, f.d, f.out, mw->gram, of_d);
+    if (d_moves || pass == 0)
+        la_gram(f.n * places, f.out, f.d, f.out, mw->gram, of_d);
 }
 
 static assay_status run_moments(void *arg, int worker, size_t begin, size_t end) {
